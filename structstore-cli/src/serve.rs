@@ -25,7 +25,7 @@ use crate::signals::Caught;
 use crate::{json, tagged};
 
 /// Documents of the viewer are those of `dump` and `load`.
-pub const FORMATS: Formats = Formats { yaml, json: json_text, load };
+pub const FORMATS: Formats = Formats { yaml, json: json_text, parse, fill: fill_in };
 
 fn yaml(value: &Value<'_>) -> Result<String, String> {
     tagged::yaml(value).map_err(|error| error.to_string())
@@ -37,8 +37,11 @@ fn json_text(value: &Value<'_>) -> Result<String, String> {
     String::from_utf8(text).map_err(|error| error.to_string())
 }
 
-fn load(root: &Struct, path: &Path, text: &str) -> Result<(), String> {
-    let value = tagged::read_yaml(text.as_bytes()).map_err(|error| error.to_string())?;
+fn parse(text: &str) -> Result<Value<'static>, String> {
+    tagged::read_yaml(text.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn fill_in(root: &Struct, path: &Path, value: Value<'static>) -> Result<(), String> {
     fill(root, path, &Document::Value(value), false).map_err(|failure| failure.to_string())
 }
 

@@ -83,7 +83,7 @@ pub(crate) fn set(
     }
     let opened = source.change()?;
     for change in changes {
-        refuse_read_only(opened.root(), &change.path.0)?;
+        refuse_read_only(opened.root(), &change.path.0, None)?;
     }
     let (part, above) = common(opened.root(), changes)?;
     part.within(PATIENCE).transaction(|part| {
@@ -176,18 +176,41 @@ fn common(root: &Struct, changes: &[Change]) -> Result<(Struct, usize), Refusal>
     Ok((part, steps))
 }
 
-/// Fails for what only its own program assigns, and for what is in it.
-fn refuse_read_only(root: &Struct, path: &Path) -> Result<(), Refusal> {
-    let mut above = Path::ROOT;
+/// Fails for what only its own program assigns, and for what is in it; or for what a document that is loaded there has of such.
+pub(crate) fn refuse_read_only(
+    root: &Struct,
+    path: &Path,
+    document: Option<&Value<'_>>,
+) -> Result<(), Refusal> {
+    let (mut above, mut part) = (Path::ROOT, Some(root.clone()));
     for step in path.steps() {
-        if let Step::Name(name) = step {
-            let part =
-                if above.is_root() { Ok(root.clone()) } else { root.get_at::<Struct>(&above.to_string()) };
-            if part.and_then(|part| part.meta(&**name)).is_ok_and(|meta| meta.read_only) {
-                return Err(Refusal::new(path, format!("{}: read-only", above.then(step.clone()))));
-            }
-        }
         above = above.then(step.clone());
+        if let (Step::Name(name), Some(part)) = (step, &part) {
+            refuse_field(part, name, path, &above)?;
+        }
+        part = root.get_at::<Struct>(&above.to_string()).ok();
+    }
+    match (part, document) {
+        (Some(part), Some(document)) => refuse_fields(&part, document, path),
+        _ => Ok(()),
+    }
+}
+
+fn refuse_fields(part: &Struct, document: &Value<'_>, path: &Path) -> Result<(), Refusal> {
+    let Value::Struct(fields) = document else { return Ok(()) };
+    for (name, value) in fields {
+        let inner = path.then(&**name);
+        refuse_field(part, name, &inner, &inner)?;
+        if let Ok(part) = part.get::<Struct>(&**name) {
+            refuse_fields(&part, value, &inner)?;
+        }
     }
     Ok(())
+}
+
+fn refuse_field(part: &Struct, name: &str, path: &Path, field: &Path) -> Result<(), Refusal> {
+    match part.meta(name) {
+        Ok(meta) if meta.read_only => Err(Refusal::new(path, format!("{field}: read-only"))),
+        _ => Ok(()),
+    }
 }

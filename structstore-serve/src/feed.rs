@@ -135,7 +135,8 @@ impl Feed {
 
     fn follow(&self, opened: &Arc<Opened>) -> Result<(), Error> {
         self.set(State::Live(Arc::clone(opened)));
-        let mut batches = None;
+        // What sessions have read themselves, and the feed has not read yet.
+        let (mut batches, mut fresh) = (None, BTreeSet::new());
         while !self.is_over() {
             let start = Instant::now();
             let look = || {
@@ -143,7 +144,7 @@ impl Feed {
                     Some(batches) => batches,
                     none => none.insert(Batches::new(opened.root())?),
                 };
-                let fresh = self.fresh();
+                fresh.extend(self.fresh());
                 if fresh.is_empty() {
                     return batches.wait(Some(TICK), |changed| self.wanted(changed).into_iter().collect());
                 }
@@ -152,7 +153,9 @@ impl Feed {
                     wanted.extend(fresh.iter().cloned());
                     wanted.into_iter().collect()
                 };
-                batches.read_now(wanted).map(Some)
+                let batch = batches.read_free(wanted)?;
+                fresh.clear();
+                Ok(Some(batch))
             };
             match waiting_at_most(PATIENCE, look) {
                 Ok(Some(batch)) => {

@@ -10,8 +10,9 @@ use structstore::watch::Found;
 use crate::source::Opened;
 use crate::tree::Rows;
 
-/// How many messages of a page may wait.
+/// How many messages of a page may wait, and how many bytes of them; one may be as long as the server takes.
 const MESSAGES: usize = 1000;
+const BYTES: usize = 64 << 20;
 
 /// How many changes are noted while a list is made.
 const MEANWHILE: usize = 10_000;
@@ -30,6 +31,7 @@ pub(crate) struct Inbox {
 #[derive(Default)]
 pub(crate) struct Letters {
     pub(crate) messages: VecDeque<String>,
+    bytes: usize,
     pub(crate) values: HashMap<Path, Newest>,
     /// Whether there may be other rows.
     pub(crate) rows: bool,
@@ -79,8 +81,9 @@ impl Inbox {
     /// A message of the page. One that sends more than it waits for is cut off.
     pub(crate) fn message(&self, text: String) {
         self.tell(|letters| {
+            letters.bytes = letters.bytes.saturating_add(text.len());
             letters.messages.push_back(text);
-            letters.closed |= letters.messages.len() > MESSAGES;
+            letters.closed |= letters.messages.len() > MESSAGES || letters.bytes > BYTES;
         });
     }
 

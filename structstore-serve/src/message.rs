@@ -116,13 +116,20 @@ pub(crate) struct Load {
     pub(crate) text: String,
 }
 
+/// How many steps a path has at the most: nothing lies deeper, elements of arrays included.
+const LONGEST: usize = 256;
+
 /// A path as text. What is no path leads nowhere: a layout of another version may have one.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Text(pub(crate) Path, pub(crate) Option<String>);
 
 impl Text {
     pub(crate) fn new(text: &str) -> Text {
-        match text.parse() {
+        match text.parse::<Path>() {
+            Ok(path) if path.steps().len() > LONGEST => {
+                let error = format!("a path of {} steps, expected at most {LONGEST}", path.steps().len());
+                Text(path.steps().iter().take(1).cloned().collect(), Some(error))
+            }
             Ok(path) => Text(path, None),
             Err(error) => Text(Path::from_iter([text.into()]), Some(structstore::Error::to_string(&error))),
         }

@@ -1,13 +1,14 @@
 //! Lines of plots that are no streams: fields and elements, looked at so often a second.
 
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use structstore::Struct;
 use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::watch::Found;
+use structstore::{ErrorKind, Struct};
 
 use crate::clock;
 use crate::inbox::lock;
@@ -48,6 +49,8 @@ pub(crate) struct Line {
     pub(crate) path: Path,
     period: Duration,
     pub(crate) ring: Mutex<Ring>,
+    /// Whether somebody held it the last time.
+    held: AtomicBool,
 }
 
 pub(crate) struct Sampler {
@@ -91,7 +94,12 @@ impl Sampler {
         if let Some(line) = known.into_iter().find(|line| line.path == *path && line.period == period) {
             return line;
         }
-        let line = Arc::new(Line { path: path.clone(), period, ring: Mutex::new(Ring::new()) });
+        let line = Arc::new(Line {
+            path: path.clone(),
+            period,
+            ring: Mutex::new(Ring::new()),
+            held: AtomicBool::new(false),
+        });
         state.lines.push((Arc::downgrade(&line), Instant::now()));
         if !state.runs {
             let sampler = Arc::clone(self);
@@ -136,17 +144,32 @@ impl Sampler {
     }
 }
 
-/// Adds a point to each line. What is not there, or no number, makes a gap.
+/// Adds a point to each line. What is held, is not there, or is no number, makes a gap. A line that was held the last time is read by
+/// itself, at once: it makes no gaps in others.
 fn look(root: &Struct, lines: &[Arc<Line>]) {
-    let paths: Vec<Path> = lines.iter().map(|line| line.path.clone()).collect();
+    let (alone, mut together): (Vec<_>, Vec<_>) =
+        lines.iter().partition(|line| line.held.load(Ordering::Relaxed));
     let time = clock::wall_now();
-    let read = waiting_at_most(PATIENCE, || root.read_together(paths));
-    let values = read.map(|batch| batch.values).unwrap_or_default();
-    for (at, line) in lines.iter().enumerate() {
-        let value = match values.get(at) {
-            Some((_, Some(Found::Value(value)))) => number_of(value),
-            _ => None,
-        };
-        lock(&line.ring).push((time, value.unwrap_or(f64::NAN)));
+    let read = |lines: &[&Arc<Line>], patience: Duration| {
+        let paths = lines.iter().map(|line| line.path.clone()).collect();
+        let batch = waiting_at_most(patience, || root.read_together(paths));
+        let is_held = matches!(&batch, Err(error) if error.kind() == ErrorKind::LockTimeout);
+        let values = batch.map(|batch| batch.values).unwrap_or_default();
+        for (at, line) in lines.iter().enumerate() {
+            line.held.store(is_held, Ordering::Relaxed);
+            let value = match values.get(at) {
+                Some((_, Some(Found::Value(value)))) => number_of(value),
+                _ => None,
+            };
+            // Of several that could not be read together, each is read once more.
+            if !is_held || lines.len() == 1 {
+                lock(&line.ring).push((time, value.unwrap_or(f64::NAN)));
+            }
+        }
+        is_held
+    };
+    if read(&together, PATIENCE) && together.len() > 1 {
+        together.drain(..).for_each(|line| _ = read(&[line], Duration::ZERO));
     }
+    alone.into_iter().for_each(|line| _ = read(&[line], Duration::ZERO));
 }

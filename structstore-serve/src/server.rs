@@ -407,6 +407,8 @@ struct Socket {
     stream: TcpStream,
     /// Until the first request is there, when it has to be.
     due: Option<Pin<Box<Sleep>>>,
+    /// Whether the request has begun: empty lines before it are none.
+    begun: bool,
     /// The last bytes of the request as far as it has come.
     tail: [u8; 4],
     _room: Option<OwnedSemaphorePermit>,
@@ -416,6 +418,10 @@ impl Socket {
     /// Looks for the end of the first request.
     fn received(&mut self, bytes: &[u8]) {
         for byte in bytes {
+            self.begun |= !matches!(byte, b'\r' | b'\n');
+            if !self.begun {
+                continue;
+            }
             self.tail.rotate_left(1);
             self.tail[3] = *byte;
             if self.tail == *b"\r\n\r\n" {
@@ -436,7 +442,10 @@ impl Listener for Sockets {
         // What is small is to be there at once.
         let _ = stream.set_nodelay(true);
         let due = Some(Box::pin(sleep(REQUEST)));
-        (Socket { _guard: Guard::new(&stream), stream, due, tail: [0; 4], _room: room }, address)
+        (
+            Socket { _guard: Guard::new(&stream), stream, due, begun: false, tail: [0; 4], _room: room },
+            address,
+        )
     }
 
     fn local_addr(&self) -> io::Result<SocketAddr> {

@@ -82,7 +82,7 @@ impl<S: FnMut(Out) -> bool> Session<S> {
 
     fn step(&mut self) -> bool {
         let letters = self.inbox.wait(self.due());
-        let Letters { messages, values, rows, state, closed } = letters;
+        let Letters { messages, values, rows, state, closed, .. } = letters;
         if closed || state.is_some_and(|state| !self.change_state(state)) {
             return false;
         }
@@ -244,8 +244,10 @@ impl<S: FnMut(Out) -> bool> Session<S> {
         let Some(formats) = self.settings.formats else {
             return Err(Refusal::new(path, "this viewer has no YAML and no JSON"));
         };
+        let value = (formats.parse)(&asked.text).map_err(|error| Refusal::new(path, error))?;
         let opened = self.feed.source.change()?;
-        (formats.load)(opened.root(), path, &asked.text).map_err(|error| Refusal::new(path, error))
+        edit::refuse_read_only(opened.root(), path, Some(&value))?;
+        (formats.fill)(opened.root(), path, value).map_err(|error| Refusal::new(path, error))
     }
 
     /// Takes note of new values.

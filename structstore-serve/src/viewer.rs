@@ -29,8 +29,10 @@ pub struct Formats {
     pub yaml: fn(&Value<'_>) -> Result<String, String>,
     /// Writes a value as JSON.
     pub json: fn(&Value<'_>) -> Result<String, String>,
-    /// Merges a document into what a path leads to, in one operation.
-    pub load: fn(&Struct, &Path, &str) -> Result<(), String>,
+    /// Reads a document, YAML or JSON.
+    pub parse: fn(&str) -> Result<Value<'static>, String>,
+    /// Merges what a document says into what a path leads to, in one operation.
+    pub fill: fn(&Struct, &Path, Value<'static>) -> Result<(), String>,
 }
 
 /// What pages may do, and how often they are told.

@@ -6,9 +6,10 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
+use structstore::binding_support::StructExt;
 use structstore::stream::Stream;
 use structstore::{ArrayValue, Cleanup, DType, Meta, Struct, StructStore, StructStoreShared, Value};
-use structstore_serve::{Control, Moment, Options, Out, Page, Source, Timeline, Viewer};
+use structstore_serve::{Control, Formats, Moment, Options, Out, Page, Source, Timeline, Viewer};
 use structstore_tests::SegmentName;
 
 /// More than anything here takes.
@@ -607,4 +608,109 @@ fn nonsense_is_said_and_ends_nothing() {
     client.until("rows", |_| true);
     client.ask(json!({ "type": "table", "id": 1, "path": "n", "row": u64::MAX, "column": 1, "rows": u64::MAX, "columns": 0, "index": [1] }));
     client.until("missing", |_| true);
+}
+
+fn parse(text: &str) -> Result<Value<'static>, String> {
+    fn value(json: &Json) -> Value<'static> {
+        match json {
+            Json::Object(fields) => {
+                let fields = fields.iter().map(|(name, json)| (name.clone(), value(json)));
+                Value::record(fields.collect::<Vec<_>>())
+            }
+            number => Value::from(number.as_i64().unwrap()),
+        }
+    }
+    serde_json::from_str(text).map(|json| value(&json)).map_err(|error| error.to_string())
+}
+
+/// Documents of integers and structs.
+fn formats() -> Formats {
+    Formats {
+        yaml: |value| Ok(value.to_string()),
+        json: |value| Ok(value.to_string()),
+        parse,
+        fill: |root, path, value| match path.is_root() {
+            true => root.merge(&[], &value).map_err(|error| error.to_string()),
+            false => root.set_at(&path.to_string(), value).map_err(|error| error.to_string()),
+        },
+    }
+}
+
+#[test]
+fn a_document_leaves_read_only_fields_alone() {
+    let store = StructStore::new();
+    let arm = store.ensure_struct("arm").unwrap();
+    arm.set("fixed", 1).unwrap();
+    arm.set("free", 1).unwrap();
+    arm.ensure_struct("inner").unwrap().set("x", 1).unwrap();
+    arm.declare("fixed", &Meta::new().read_only()).unwrap();
+    arm.declare("inner", &Meta::new().read_only()).unwrap();
+    let before = store.to_string();
+    let client = Client::new(&local(&store, &all().formats(formats())));
+    let load = |path: &str, text: &str| {
+        client.ask(json!({ "type": "load", "id": 9, "path": path, "text": text }));
+        loop {
+            let told = client.next().message;
+            if told["id"] == 9 {
+                return told;
+            }
+        }
+    };
+    for (path, text) in [
+        ("", r#"{"arm": {"fixed": 8}}"#),
+        ("arm", r#"{"free": 5, "fixed": 8}"#),
+        ("arm.fixed", "8"),
+        ("arm.inner", r#"{"x": 8}"#),
+        ("arm.inner.x", "8"),
+    ] {
+        let told = load(path, text);
+        assert_eq!(told["type"], "refused", "{path}: {text}");
+        assert!(told["error"].as_str().unwrap().contains("read-only"), "{told}");
+        assert_eq!(store.to_string(), before);
+    }
+    assert_eq!(load("", r#"{"arm": {"free": 8}}"#)["type"], "done");
+    assert_eq!(arm.get::<i64>("free").unwrap(), 8);
+}
+
+#[test]
+fn a_path_that_leads_nowhere_is_refused_however_long_it_is() {
+    let store = StructStore::new();
+    let client = Client::new(&local(&store, &all()));
+    let told = client.set(&vec!["a"; 200_000].join("."), "1", None);
+    assert!(told["error"].as_str().unwrap().contains("a path of 200000 steps"), "{}", told["error"]);
+    assert_eq!(client.set(&vec!["a"; 200].join("."), "1", None)["type"], "refused");
+}
+
+#[test]
+fn a_part_that_is_held_stops_no_other() {
+    let store = StructStore::new();
+    store.set("x", 0).unwrap();
+    let arm = store.ensure_struct("arm").unwrap();
+    arm.set("angle", 1.5).unwrap();
+    let client = Client::new(&local(&store, &all()));
+    client.view(&["arm"]);
+    let lines = json!([{ "path": "x" }, { "path": "arm.angle" }]);
+    client.ask(json!({ "type": "plot", "id": 1, "lines": lines, "from": null, "span": 60, "width": 10_000, "rate": 200 }));
+    let (held, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            drop(arm.write().unwrap());
+            let guard = arm.write().unwrap();
+            held.send(()).unwrap();
+            let _ = ended.recv();
+            drop(guard);
+        });
+        wait.recv().unwrap();
+        let end = end;
+        for x in 1..=20 {
+            store.set("x", x).unwrap();
+            let shown = |told: &Told| {
+                let text = told.message.to_string();
+                text.contains(&format!("\"{x}\""))
+            };
+            client.until("values", shown);
+        }
+        end.send(()).unwrap();
+    });
 }

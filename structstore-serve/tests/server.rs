@@ -149,3 +149,27 @@ fn all_stores_are_listed_and_served() {
         assert!(start.elapsed() < Duration::from_secs(60), "{body}");
     }
 }
+
+/// Empty lines before a request are no request: who sends nothing else is cut off.
+#[test]
+fn connections_without_a_request_keep_nobody_out() {
+    let (_store, server) = start(&Options::new());
+    let (address, token) = parts(&server);
+    let mut silent: Vec<TcpStream> = (0..210).map(|_| TcpStream::connect(address).unwrap()).collect();
+    for stream in &mut silent {
+        let _ = stream.write_all(b"\r\n\r\n");
+    }
+    let lines = [format!("Host: {address}"), "Connection: close".to_owned()];
+    let start = Instant::now();
+    loop {
+        let answer = ask(address, &format!("/?token={token}"), &lines);
+        if status(&answer) == "303" || status(&answer) == "200" {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(60), "{answer:?}");
+    }
+    for stream in &mut silent {
+        stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
+        assert!(matches!(stream.read(&mut [0; 10]), Ok(0) | Err(_)));
+    }
+}

@@ -142,8 +142,7 @@ impl ArrayBlock {
         }
         let shape = head.extents.each_ref().map(|extent| extent.load(Ordering::Relaxed) as usize);
         let found = head.bytes.load(Ordering::Relaxed);
-        let bytes = shape.iter().try_fold(itemsize, |bytes, extent| bytes.checked_mul(*extent));
-        if bytes.is_none_or(|bytes| bytes as u64 != found) {
+        if bytes_of(itemsize, shape.iter().copied()).is_none_or(|bytes| bytes as u64 != found) {
             return Ok(None);
         }
         let data = const { size_of::<ArrayHead<D>>().next_multiple_of(64) as u64 };
@@ -164,8 +163,8 @@ impl ArrayBlock {
         }
         let words = HEAD_WORDS.saturating_add(dimensions as usize) as u64;
         let extents = arena.words(payload, words)?.get(HEAD_WORDS..).unwrap_or_default();
-        let mut extents = extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize);
-        let bytes = extents.try_fold(itemsize, usize::checked_mul);
+        let extents = extents.iter().map(|extent| extent.load(Ordering::Relaxed) as usize);
+        let bytes = bytes_of(itemsize, extents);
         let Some(bytes) = bytes.filter(|bytes| *bytes as u64 == head.bytes.load(Ordering::Relaxed)) else {
             return Ok(None);
         };
@@ -223,4 +222,14 @@ pub(crate) unsafe fn copy_elements<T: Element>(start: *const T, count: usize) ->
         elements.set_len(count);
     }
     elements
+}
+/// How many bytes elements take. `None` if the other dimensions of an empty array make no sense either.
+#[inline(always)]
+fn bytes_of(itemsize: usize, lengths: impl Iterator<Item = usize>) -> Option<usize> {
+    let (mut bytes, mut is_empty) = (itemsize, false);
+    for length in lengths {
+        is_empty |= length == 0;
+        bytes = bytes.checked_mul(length.max(1))?;
+    }
+    Some(if is_empty { 0 } else { bytes })
 }

@@ -237,6 +237,15 @@ impl Batches {
         self.read(Vec::new(), wanted, Duration::MAX)
     }
 
+    /// As [`Batches::read_now`], without waiting for what somebody holds for long: that is in a later batch, as of [`Batches::wait`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Watch::changes`], and those of reading.
+    pub fn read_free(&mut self, wanted: impl FnMut(&[Path]) -> Vec<Path>) -> Result<Batch> {
+        self.read(Vec::new(), wanted, BRIEF)
+    }
+
     /// Reports these paths as changed in the next batch that [`Batches::wait`] returns, whether they have changed or not.
     pub fn report(&mut self, paths: impl IntoIterator<Item = Path>) {
         self.deferred.extend(paths);
