@@ -10,6 +10,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 use structstore::Scalar;
+use structstore::binding_support::parse_duration;
 use structstore::path::Path;
 
 const NAMES_AND_PATHS: &str = "\
@@ -49,7 +50,7 @@ pub(crate) struct Arguments {
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
     pub(crate) color: Color,
     /// Give up waiting for locks after this many seconds, with exit status 4
-    #[arg(long, global = true, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, global = true, value_name = "SECONDS", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -482,7 +483,7 @@ pub(crate) struct Watch {
     #[arg(long, value_name = "CHANGES")]
     pub(crate) count: Option<u64>,
     /// End after this many seconds; with --count, the exit status is then 1
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -504,7 +505,7 @@ pub(crate) struct Top {
     #[arg(long)]
     pub(crate) json: bool,
     /// Seconds between reports
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, default_value = "1")]
     pub(crate) interval: Duration,
     /// End after printing this many times
     #[arg(long, value_name = "TIMES")]
@@ -549,13 +550,13 @@ pub(crate) struct Hz {
     #[arg(long)]
     pub(crate) json: bool,
     /// Seconds between reports
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "1")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, default_value = "1")]
     pub(crate) window: Duration,
     /// End after this many lines
     #[arg(long, value_name = "LINES")]
     pub(crate) count: Option<u64>,
     /// End after this many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration)]
     pub(crate) timeout: Option<Duration>,
 }
 
@@ -563,20 +564,6 @@ pub(crate) struct Hz {
 fn period(text: &str) -> Result<Duration, String> {
     let rate: f64 = text.parse().map_err(|_| "expected a number of reports per second".to_owned())?;
     Duration::try_from_secs_f64(1.0 / rate).map_err(|_| format!("found {rate}, expected a number above 0"))
-}
-
-/// A number of seconds, or another one with its unit: 90, 500ms, 60s, 5min, 1h.
-fn seconds(text: &str) -> Result<Duration, String> {
-    let number = text.trim_end_matches(|character: char| character.is_ascii_lowercase());
-    let unit = match text.strip_prefix(number).unwrap_or_default() {
-        "" | "s" => 1.0,
-        "ms" => 1e-3,
-        "min" => 60.0,
-        "h" => 3600.0,
-        other => return Err(format!("found the unit {other:?}, expected ms, s, min or h")),
-    };
-    let seconds: f64 = number.parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())
 }
 
 /// Show what takes up memory, which processes are attached, and which threads hold locks.
@@ -797,13 +784,13 @@ pub(crate) struct Record {
     #[arg(long, value_name = "SIZE", value_parser = size)]
     pub(crate) split: Option<u64>,
     /// End after this many seconds
-    #[arg(long, value_name = "SECONDS", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration)]
     pub(crate) duration: Option<Duration>,
     /// Cover at least this much of the time before an event [default: 60s]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) last: Option<Duration>,
     /// Continue recording for this long after an event [default: 10s]
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, help_heading = "Black box", conflicts_with = "split")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, help_heading = "Black box", conflicts_with = "split")]
     pub(crate) after: Option<Duration>,
     /// Write a file when this becomes true: `fault == true and drive.speed > 3`. Compares paths with JSON values; `and` and `or` join
     /// comparisons
@@ -894,7 +881,7 @@ pub(crate) struct Replay {
     #[arg(long, default_value = "1", value_parser = speed)]
     pub(crate) speed: f64,
     /// Start this many seconds into the recording
-    #[arg(long, value_name = "SECONDS", value_parser = seconds, default_value = "0")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_duration, default_value = "0")]
     pub(crate) start: Duration,
     /// Start paused
     #[arg(long)]

@@ -133,21 +133,27 @@ fn unusable(shown: &str, failure: &Failure) -> Finding {
             ErrorKind::NotReady => Finding::bad(
                 "store",
                 found,
-                "Its creator has died or is stopped. `structstore unlink --force` removes it.",
+                "The process that creates it has died or is stopped. `structstore unlink --force` removes it.",
             ),
             ErrorKind::Corrupt => Finding::bad(
                 "store",
                 found,
                 "`structstore check` says more. The program that creates it can open it with `reinit`.",
             ),
-            _ if is_missing(error) => Finding::bad("store", found, "It went meanwhile."),
-            _ => Finding::advise(
+            _ if is_missing(error) => Finding::bad("store", found, "It was removed during this check."),
+            _ if error.io().is_some_and(|io| io.kind() == std::io::ErrorKind::PermissionDenied) => {
+                let advice =
+                    "Its mode or its owner keeps this user out: see `mode`, `group` and `any_owner`.";
+                Finding::advise("store", found, advice)
+            }
+            ErrorKind::ForeignOwner => Finding::advise(
                 "store",
                 found,
-                "Its mode or its owner keeps this user out: see `mode`, `group` and `any_owner`.",
+                "Its owner can crash programs that open it. If you trust that user, add --any-owner.",
             ),
+            _ => Finding { level: Level::Advice, ..Finding::fine("store", found) },
         },
-        _ => Finding::advise("store", found, "Only its owner can crash programs that open it."),
+        _ => Finding { level: Level::Advice, ..Finding::fine("store", found) },
     }
 }
 

@@ -1,7 +1,7 @@
 //! The side that follows a part: it applies what the owner sends, and asks for the state when something is missing.
 //!
 //! One thread has all of it: messages, answers, and changes that others make to the store here arrive as events. Beside the store it keeps a
-//! copy of what the owner has, to tell what was changed here. Such a change becomes a request to the owner, or is put back.
+//! copy of what the owner has, to tell what was changed here. Such a change becomes a request to the owner, or is reverted.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -318,9 +318,10 @@ impl Follower {
             lost.retain(|path| !part.failed.contains(path));
             let (index, count) = (part.index, lost.len() as u64);
             for path in lost.iter().take(PENDING) {
-                self.shared.log(format!("{path}: it was changed here, and is what the owner has again"));
+                self.shared
+                    .log(format!("{path}: local change reverted; it was made while the state was requested"));
             }
-            self.shared.status(index, |status| status.put_back = status.put_back.saturating_add(count));
+            self.shared.status(index, |status| status.reverted = status.reverted.saturating_add(count));
         }
         let mut errors = Vec::new();
         load_part(&shadow, &selection, value.as_ref(), &metas, &mut Vec::new());
@@ -550,16 +551,16 @@ impl Follower {
                 for path in &other {
                     let here =
                         value_at(store, path).map_or_else(|| "nothing".to_owned(), |value| shortened(&value));
-                    self.shared.log(format!("{path}: {here} was set here, and put back"));
+                    self.shared.log(format!("{path}: local change to {here} reverted"));
                 }
-                self.put_back(store, at, &other);
-                self.shared.status(index, |status| status.put_back = status.put_back.saturating_add(count));
+                self.revert(store, at, &other);
+                self.shared.status(index, |status| status.reverted = status.reverted.saturating_add(count));
             }
         }
     }
 
     /// Makes it again as the owner has it.
-    fn put_back(&mut self, store: &Struct, at: usize, paths: &[Path]) {
+    fn revert(&mut self, store: &Struct, at: usize, paths: &[Path]) {
         let Some(part) = self.parts.get_mut(at) else { return };
         let (mut set, mut gone) = (Vec::new(), Vec::new());
         for path in paths {
@@ -608,7 +609,7 @@ impl Follower {
         };
         let names: Vec<String> = paths.iter().map(Path::to_string).collect();
         self.shared.log(format!("{}: refused: {}", names.join(", "), shortened(&Value::from(refused))));
-        self.put_back(store, at, paths);
+        self.revert(store, at, paths);
         if let Some(part) = self.parts.get(at) {
             self.shared.status(part.index, |status| {
                 status.refused = status.refused.saturating_add(paths.len() as u64)
@@ -817,12 +818,12 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_put_back_for_a_lock_is_put_back_by_the_state() {
+    fn what_cannot_be_reverted_for_a_lock_is_reverted_by_the_state() {
         let mut fed = Fed::new();
         fed.store.set("x", 7).unwrap();
         while_locked(&fed.store.clone(), || {
             waiting_at_most(Duration::from_millis(50), || {
-                fed.follower.put_back(&fed.store, 0, &[at("x")]);
+                fed.follower.revert(&fed.store, 0, &[at("x")]);
             });
         });
         assert_eq!((fed.is_live(), fed.resyncs(), fed.store.get::<i32>("x").unwrap()), (false, 1, 7));

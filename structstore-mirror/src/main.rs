@@ -10,7 +10,8 @@ use std::time::{Duration, Instant};
 
 use clap::{Args, Parser, Subcommand};
 use nix::sys::signal::{SigSet, Signal};
-use structstore::binding_support::line;
+use structstore::Error as StoreError;
+use structstore::binding_support::{line, parse_duration};
 use structstore::path::Path;
 use structstore_mirror::{Error, Mirror, Network, Options, keygen};
 
@@ -91,7 +92,7 @@ struct Run {
     #[arg(long)]
     insecure: bool,
     /// Consider a peer dead after this many seconds of silence
-    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = seconds)]
+    #[arg(long, value_name = "SECONDS", default_value = "5", value_parser = lease)]
     lease: Duration,
     /// Also publish each field as JSON under its own key (robot/arm/x), without guarantees
     #[arg(long)]
@@ -118,11 +119,9 @@ fn rate(text: &str) -> Result<f64, String> {
     }
 }
 
-fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 =
-        text.trim_end_matches('s').parse().map_err(|_| "expected a number of seconds".to_owned())?;
-    match seconds {
-        0.1..=3600.0 => Ok(Duration::from_secs_f64(seconds)),
+fn lease(text: &str) -> Result<Duration, String> {
+    match parse_duration(text)? {
+        lease if (0.1..=3600.0).contains(&lease.as_secs_f64()) => Ok(lease),
         _ => Err("expected a number of seconds from 0.1 to 3600".to_owned()),
     }
 }
@@ -182,7 +181,7 @@ fn ended() -> Result<Arc<AtomicBool>, Error> {
     let signals: SigSet = [Signal::SIGHUP, Signal::SIGINT, Signal::SIGTERM].into_iter().collect();
     // In all threads that follow.
     let blocked = signals.thread_block();
-    blocked.map_err(|error| Error::Invalid(format!("cannot catch signals: {error}")))?;
+    blocked.map_err(|errno| StoreError::os("catch", "signals", errno.into()))?;
     let ended = Arc::new(AtomicBool::new(false));
     let seen = Arc::clone(&ended);
     let wait = move || {
@@ -190,6 +189,6 @@ fn ended() -> Result<Arc<AtomicBool>, Error> {
         seen.store(true, Ordering::SeqCst);
     };
     let thread = thread::Builder::new().spawn(wait);
-    thread.map_err(|error| Error::Invalid(format!("cannot start a thread: {error}")))?;
+    thread.map_err(|error| StoreError::os("start", "a thread", error))?;
     Ok(ended)
 }

@@ -119,7 +119,7 @@ impl Options {
 
     fn check(&self) -> Result<()> {
         if self.own.is_empty() && self.follow.is_empty() {
-            return Err(Error::Invalid("a part to own, or to follow, is needed".to_owned()));
+            return Err(Error::Invalid("give a part to own or to follow".to_owned()));
         }
         let all: Vec<&Path> = self.own.iter().chain(&self.follow).collect();
         for (at, path) in all.iter().enumerate() {
@@ -206,11 +206,11 @@ pub struct Mirror {
 }
 
 impl Mirror {
-    /// Mirrors parts of a store of this machine. Neither the store has to be there, nor anybody on the other side.
+    /// Mirrors parts of a store of this machine. The store need not exist yet, and no peer need be reachable.
     ///
     /// # Errors
     ///
-    /// [`Error::Invalid`] for what makes no sense or is not safe, [`Error::Network`] if an endpoint cannot be used.
+    /// [`Error::Invalid`] for contradictory or unsafe options, [`Error::Network`] if an endpoint cannot be used.
     pub fn start(place: impl Into<PathBuf>, network: &Network, options: Options) -> Result<Mirror> {
         options.check()?;
         let place = place.into();
@@ -235,22 +235,22 @@ impl Mirror {
         Ok(Mirror { shared, thread: Some(spawn("mirror", run)?), process: process::id() })
     }
 
-    /// How it is going.
+    /// Returns the current status.
     pub fn status(&self) -> Status {
         self.shared.read_status()
     }
 
-    /// What has happened since it was asked before: changes that were put back or refused, messages that could not be read.
+    /// What has happened since the last call: local changes that were reverted or refused, messages that could not be read.
     pub fn remarks(&self) -> Vec<String> {
         lock(&self.shared.remarks).drain(..).collect()
     }
 
-    /// Whether it goes on. It ends by itself if another process owns a part.
+    /// Returns whether the mirror is running. It ends by itself if another process owns a part.
     pub fn is_running(&self) -> bool {
         !self.shared.is_over()
     }
 
-    /// Ends it.
+    /// Stops the mirror.
     ///
     /// # Errors
     ///

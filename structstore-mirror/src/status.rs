@@ -32,8 +32,8 @@ pub struct Part {
     pub resyncs: u64,
     /// How many samples of streams were lost.
     pub missed: u64,
-    /// How many changes that were made here were put back to what the owner has.
-    pub put_back: u64,
+    /// How many local changes were reverted to what the owner has.
+    pub reverted: u64,
     /// How many changes that were made here the owner has refused.
     pub refused: u64,
     /// What cannot be mirrored, by path: the newest of each.
@@ -57,7 +57,7 @@ impl Status {
             json!({
                 "path": part.path.to_string(), "role": if part.owned { "owner" } else { "follower" }, "connected": part.connected,
                 "owner": part.owner, "seq": part.seq, "lag": part.lag, "resyncs": part.resyncs, "missed": part.missed,
-                "put_back": part.put_back, "refused": part.refused, "errors": errors,
+                "reverted": part.reverted, "refused": part.refused, "errors": errors,
             })
         };
         json!({ "connected": self.connected(), "parts": self.parts.iter().map(part).collect::<Vec<_>>() })

@@ -169,7 +169,7 @@ fn a_store_is_the_same_elsewhere() {
     until("nothing", || copy.is_empty().unwrap());
     let status = part(&follower);
     assert!(status.connected && status.errors.is_empty() && status.owner.is_some(), "{status:?}");
-    assert_eq!((status.put_back, status.refused), (0, 0), "{:?}", follower.remarks());
+    assert_eq!((status.reverted, status.refused), (0, 0), "{:?}", follower.remarks());
     owner.stop().unwrap();
     until("the end", || !part(&follower).connected);
     follower.stop().unwrap();
@@ -202,7 +202,7 @@ fn transactions_are_in_one_piece() {
             looks += 1;
         }
     });
-    assert!(looks > 100 && part(&follower).put_back == 0, "{looks} {:?}", part(&follower));
+    assert!(looks > 100 && part(&follower).reverted == 0, "{looks} {:?}", part(&follower));
 }
 
 /// Numbers that differ from one call to the next, the same each time.
@@ -261,7 +261,7 @@ fn random_changes_end_in_equal_stores() {
         }
     }
     let status = part(&follower);
-    assert!(status.errors.is_empty() && status.put_back == 0, "{status:?} {:?}", follower.remarks());
+    assert!(status.errors.is_empty() && status.reverted == 0, "{status:?} {:?}", follower.remarks());
 }
 
 #[test]
@@ -297,11 +297,11 @@ fn streams_arrive_as_streams() {
         copy.get::<Item>("frame").is_ok()
             && copy.get::<Value<'static>>("frame").is_ok_and(|value| value.to_string().contains('9'))
     });
-    assert_eq!((part(&follower).missed, part(&follower).put_back), (0, 0));
+    assert_eq!((part(&follower).missed, part(&follower).reverted), (0, 0));
 }
 
 #[test]
-fn what_is_changed_here_is_put_back() {
+fn what_is_changed_here_is_reverted() {
     let (robot, desk) = (Robot::new(), Desk::new());
     let arm = robot.store.ensure_struct("arm").unwrap();
     arm.update([("x", 1.0), ("y", 2.0)]).unwrap();
@@ -320,12 +320,9 @@ fn what_is_changed_here_is_put_back() {
     copy.delete("arm").unwrap();
     until("arm", || copy.get_at::<f64>("arm.x").is_ok_and(|x| x == 1.0));
     assert_eq!(copy.get::<i64>("own").unwrap(), 5);
-    assert!(part(&follower).put_back >= 4);
+    assert!(part(&follower).reverted >= 4);
     let remarks = follower.remarks();
-    assert!(
-        remarks.iter().any(|remark| remark == "arm.extra: 7.0 was set here, and put back"),
-        "{remarks:?}"
-    );
+    assert!(remarks.iter().any(|remark| remark == "arm.extra: local change to 7.0 reverted"), "{remarks:?}");
     // The owner goes on.
     arm.set("x", 3.0).unwrap();
     until("goes on", || copy.get_at::<f64>("arm.x").is_ok_and(|x| x == 3.0));
@@ -565,7 +562,7 @@ fn what_is_excluded_stays_and_others_are_told() {
     robot.store.set("camera", Value::record([("raw", Value::from(7)), ("gain", Value::from(-1))])).unwrap();
     until("the rest", || copy.get_at::<i64>("camera.gain").is_ok_and(|gain| gain == -1));
     assert_eq!(copy.get_at::<String>("camera.raw").unwrap(), "my own");
-    assert_eq!(part(&follower).put_back, 0, "{:?}", follower.remarks());
+    assert_eq!(part(&follower).reverted, 0, "{:?}", follower.remarks());
     // Neither what replaces the struct, nor its end, takes what is excluded with it.
     robot.store.set("camera", 5).unwrap();
     until("it says so", || part(&follower).errors.iter().any(|(_, error)| error.contains("camera.raw")));

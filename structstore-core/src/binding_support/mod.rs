@@ -71,6 +71,31 @@ pub fn hashed_key(name: &[u8], hash: u64) -> Result<Key<'_>> {
     Key::of_bytes(name, hash)
 }
 
+/// A duration as the tools take it: a number of seconds, or another one with its unit: 90, 500ms, 60s, 5min, 1h.
+///
+/// # Errors
+///
+/// What is wrong with the text.
+///
+/// ```
+/// use structstore::binding_support::parse_duration;
+///
+/// assert_eq!(parse_duration("1.5min").unwrap().as_secs(), 90);
+/// assert_eq!(parse_duration("5 apples").unwrap_err(), "found the unit \" apples\", expected ms, s, min or h");
+/// ```
+pub fn parse_duration(text: &str) -> std::result::Result<Duration, String> {
+    let number = text.trim_end_matches(|character: char| !character.is_ascii_digit());
+    let unit = match text.strip_prefix(number).unwrap_or_default() {
+        "" | "s" => 1.0,
+        "ms" => 1e-3,
+        "min" => 60.0,
+        "h" => 3600.0,
+        other => return Err(format!("found the unit {other:?}, expected ms, s, min or h")),
+    };
+    let seconds: f64 = number.parse().map_err(|_| "expected a number of seconds".to_owned())?;
+    Duration::try_from_secs_f64(seconds * unit).map_err(|error| error.to_string())
+}
+
 /// The kind with this code, as segments have it.
 pub fn kind_of_code(code: u8) -> Option<Kind> {
     Kind::of(code)

@@ -390,7 +390,6 @@ struct Seen {
 }
 
 /// Reads without a lock, once; what is in the way if somebody is at work. The inner result is that of reading.
-#[expect(clippy::type_complexity, reason = "a result within a result, of which each says something else")]
 fn attempt(
     part: &Handle,
     paths: &[Path],

@@ -112,7 +112,7 @@ class Mirror:
 
     def status(self) -> dict[str, Any]:
         """The status, at most a second old: `connected`, and `parts`, each with `path`, `role`, `connected`, `owner`, `seq`, `lag` in
-        seconds, `resyncs`, `missed`, `put_back`, `refused`, and `errors` by path."""
+        seconds, `resyncs`, `missed`, `reverted`, `refused`, and `errors` by path."""
         return self._status if self.running else {**self._status, "connected": False}
 
     def remarks(self) -> list[str]:
