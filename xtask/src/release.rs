@@ -137,10 +137,14 @@ impl Release<'_> {
         for wheel in with.into_iter().flatten() {
             let wheel = wheel?.path();
             let name = wheel.file_name().unwrap_or_default().to_string_lossy();
-            if name.contains(&format!("-{}-", self.version))
+            let packages =
+                [("structstore_rs-", "structstore-py"), ("structstore_mirror-", "structstore-mirror")];
+            let package = packages.iter().find(|(begins, _)| name.starts_with(begins));
+            if let Some((_, package)) = package
+                && name.contains(&format!("-{}-", self.version))
                 && wheel.extension().is_some_and(|extension| extension == "whl")
             {
-                fs::copy(&wheel, self.dist.join(wheel.file_name().unwrap_or_default()))?;
+                self.add_licences(&venv, package, &wheel)?;
             }
         }
         for file in self.files()? {

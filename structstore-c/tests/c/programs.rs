@@ -83,6 +83,63 @@ fn our_readme_runs() {
     }
 }
 
+/// The C++ of each page of the guide, in one program. A block that opens the store begins anew.
+#[test]
+fn the_guide_runs() {
+    let name = SegmentName::new("guide");
+    let compilers = compilers(CPP);
+    let folder = tempfile::tempdir().unwrap();
+    let mut blocks = 0;
+    for page in fs::read_dir(root().join("../docs/src")).unwrap() {
+        let page = page.unwrap().path();
+        let text = fs::read_to_string(&page).unwrap_or_default();
+        let shown: Vec<&str> =
+            text.split("```cpp\n").skip(1).filter_map(|rest| rest.split("```").next()).collect();
+        if shown.is_empty() {
+            continue;
+        }
+        blocks += shown.len();
+        let before = match page.file_stem().unwrap().to_str().unwrap() {
+            "limits" => "keep[\"rate\"] = 5;",
+            "locks" => "keep[\"pose\"][\"x\"] = 1.0;",
+            "transactions" => "keep[\"tanks\"][\"right\"] = 1.0; keep[\"tanks\"][\"left\"] = 1.0;",
+            _ => "",
+        };
+        let open = format!("stst::StructStoreShared robot({:?});\n", &*name);
+        let (mut includes, mut body) = (String::new(), String::new());
+        for block in &shown {
+            let lines = block.lines().filter(|line| !line.starts_with("namespace "));
+            let (headers, code): (Vec<&str>, Vec<&str>) = lines.partition(|line| line.starts_with('#'));
+            headers.iter().for_each(|line| includes += &format!("{line}\n"));
+            let code = code.join("\n").replace("robot(\"/robot\"", &format!("robot({:?}", &*name));
+            let opens = code.contains("StructStoreShared robot(");
+            if body.is_empty() || opens {
+                let (end, begin) =
+                    (if body.is_empty() { "" } else { "}\n" }, if opens { "" } else { &*open });
+                body += &format!("{end}{{\n{begin}");
+            }
+            body += &format!("{code}\n");
+        }
+        let program = format!(
+            "#include <structstore.hpp>\n#include <iostream>\n#include <vector>\n{includes}namespace stst = structstore;\n\
+             [[maybe_unused]] static void use(double, std::uint64_t) {{}}\n\
+             int main() {{\nstst::StructStoreShared keep({:?});\n{before}\n{body}}}\nreturn 0;\n}}\n",
+            &*name
+        );
+        let source = folder.path().join("guide.cpp");
+        fs::write(&source, program).unwrap();
+        for compiler in &compilers {
+            let program = folder.path().join("guide");
+            compile(compiler, &["-std=c++17", "-Wno-unused-variable"], &source, &program);
+            // Not every system lets a user lock memory.
+            if !text.contains("options.lock_memory = true") {
+                succeed(&mut Command::new(program));
+            }
+        }
+    }
+    assert!(blocks >= 11, "{blocks}");
+}
+
 #[test]
 fn everything_works_in_cpp() {
     let name = SegmentName::new("cpp");
