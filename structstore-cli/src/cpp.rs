@@ -6,8 +6,8 @@ use std::fmt::Write;
 use structstore::typed::{FieldSchema, Schema};
 use structstore::{DType, Kind};
 
-use crate::describe::type_of;
 use crate::text;
+use crate::types::type_of;
 
 /// What C++ and we give a meaning to.
 const TAKEN: [&str; 100] = [

@@ -3,17 +3,18 @@
 use std::ops::Bound;
 
 use structstore::typed::{FieldSchema, Schema};
-use structstore::{Item, Meta, Scalar};
+use structstore::{Meta, Scalar};
 
 use crate::arguments::{Declare, Describe, Reset, Undeclare};
 use crate::failure::{Failure, Result};
-use crate::field::{convert, parse};
+use crate::given::{convert, parse};
+use crate::item::brief;
 use crate::json;
 use crate::output::{FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
 use crate::path::{self, Place};
-use crate::schema;
-use crate::show::brief;
+use crate::schema::{self, of_path};
 use crate::text::{self, quoted};
+use crate::types::{also, tell, type_of};
 
 pub(crate) fn describe(options: &Describe, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
@@ -40,32 +41,6 @@ pub(crate) fn describe(options: &Describe, output: &mut Output) -> Result<u8> {
     Ok(0)
 }
 
-/// The schema of what a path leads to. An item of a list has no metadata of its own.
-pub(crate) fn of_path(store: &structstore::Struct, path: &structstore::path::Path) -> Result<FieldSchema> {
-    let name = if path.is_root() { String::new() } else { path.to_string() };
-    if path.is_root() {
-        return Ok(FieldSchema::new(name, Meta::new(), store.schema()?));
-    }
-    match path::last(store, path)? {
-        place @ Place::Field { .. } => {
-            // For an error that names the path and a similar name.
-            place.get()?;
-            let Place::Field { parent, name: own, .. } = place else { return Err(nowhere()) };
-            let found = parent.schema()?;
-            let field = found.field(own).ok_or_else(nowhere)?;
-            Ok(FieldSchema::new(name, field.meta.clone(), field.schema.clone()))
-        }
-        place => match place.get()? {
-            Item::Struct(found) => Ok(FieldSchema::new(name, Meta::new(), found.schema()?)),
-            item => Ok(FieldSchema::new(name, Meta::new(), Schema::Scalar(path::kind(&item)))),
-        },
-    }
-}
-
-fn nowhere() -> Failure {
-    Failure::Missing { what: "no such field".to_owned(), near: None }
-}
-
 /// The fields of a struct, one on a line, with those in them.
 fn tree(fields: &[FieldSchema], level: usize, output: &mut Output) {
     for field in fields {
@@ -83,49 +58,6 @@ fn tree(fields: &[FieldSchema], level: usize, output: &mut Output) {
             tree(fields, level + 1, output);
         }
     }
-}
-
-/// The type, without what is in a struct.
-pub(crate) fn type_of(schema: &Schema) -> String {
-    match schema {
-        Schema::Struct { .. } => "struct".to_owned(),
-        Schema::Optional(inner) => format!("null or {}", type_of(inner)),
-        Schema::List(Some(item)) => format!("list of {}", type_of(item)),
-        Schema::Map(Some(value)) => format!("struct of {}", type_of(value)),
-        Schema::Stream { sample, depth } => format!("stream of {depth} samples, each {}", type_of(sample)),
-        other => other.to_string(),
-    }
-}
-
-/// Prints limits, unit and summary of a field on the rest of a line.
-pub(crate) fn tell(meta: &Meta, output: &mut Output) {
-    let limits = meta.to_string();
-    let word = |set: bool, word: &str| set.then(|| word.to_owned());
-    let parts = [
-        (!limits.is_empty()).then_some(limits),
-        unit(meta),
-        word(meta.read_only, "read-only"),
-        word(meta.growable, "growable"),
-        word(meta.widened, "widened"),
-    ];
-    for part in parts.into_iter().flatten() {
-        output.styled(PLAIN, ", ");
-        output.styled(PLAIN, &text::line(&part));
-    }
-    if let Some(summary) = meta.description.lines().map(str::trim).find(|line| !line.is_empty()) {
-        output.styled(FAINT, &format!("  -- {}", text::line(summary)));
-    }
-    output.print("\n");
-}
-
-/// The other names of a field, as they are shown behind its own.
-pub(crate) fn also(meta: &Meta) -> String {
-    let names: Vec<String> = meta.aliases.iter().map(|alias| quoted(alias).to_string()).collect();
-    if names.is_empty() { String::new() } else { format!(" (also {})", names.join(", ")) }
-}
-
-fn unit(meta: &Meta) -> Option<String> {
-    (!meta.unit.is_empty()).then(|| format!("in {}", meta.unit))
 }
 
 /// Prints all metadata of a field, one entry per line.

@@ -8,10 +8,10 @@ use structstore::path::Path;
 use crate::arguments::Diff;
 use crate::difference::{Comparison, Difference};
 use crate::failure::{Failure, NO, Result};
+use crate::item::brief;
 use crate::json;
 use crate::output::{FAINT, NAME, Output, PLAIN, TYPE};
 use crate::path::shown;
-use crate::show::brief;
 use crate::source::Source;
 use crate::text;
 

@@ -5,7 +5,7 @@ use structstore::binding_support::{not_finite, to_document};
 use structstore::{ArrayValue, Item, StructStore, Value};
 
 use crate::text::{line, printable};
-use crate::{field, json};
+use crate::{given, json};
 use structstore::path::Path;
 
 /// Reads the first line as a path, and what follows as a value, in place of nothing and of a value of each type. Panics
@@ -15,14 +15,14 @@ pub fn command(bytes: &[u8]) {
     let (path, value) = text.split_once('\n').unwrap_or((&text, ""));
     read_path(path);
     let store = specimens().expect("a store");
-    if let Ok(value) = field::parse(value) {
+    if let Ok(value) = given::parse(value) {
         print(&value);
         let _ = store.set("new", value);
     }
     for name in store.names().expect("names") {
         let item = store.get::<Item>(&name).expect("a field");
         let kind = crate::path::kind(&item);
-        if let Ok(value) = field::convert(value, &item) {
+        if let Ok(value) = given::convert(value, &item) {
             assert!(value.kind() == kind || kind == structstore::Kind::Null, "{name}: another type");
             print(&value);
             store.set(&name, value).expect("a value of the type that is there");
@@ -57,7 +57,7 @@ fn print(value: &Value<'_>) {
         assert_eq!(printable(&text), text);
         // What nests as deep as this is refused by the parser, not by the writer.
         if depth(&document) < 100 {
-            field::parse(&text).unwrap_or_else(|failure| panic!("{failure}"));
+            given::parse(&text).unwrap_or_else(|failure| panic!("{failure}"));
         }
     }
     if let Ok(yaml) = json::yaml(value, true) {

@@ -21,8 +21,10 @@ mod export;
 mod failure;
 mod field;
 mod fuzz;
+mod given;
 #[cfg(feature = "record")]
 mod info;
+mod item;
 mod json;
 #[cfg(feature = "record")]
 mod keys;
@@ -49,6 +51,8 @@ mod run;
 mod schema;
 #[cfg(feature = "serve")]
 mod serve;
+#[cfg(feature = "serve")]
+mod served;
 mod show;
 mod signals;
 mod source;
@@ -59,6 +63,7 @@ mod stream;
 pub mod tagged;
 mod text;
 mod top;
+mod types;
 mod unlink;
 mod watch;
 mod way;

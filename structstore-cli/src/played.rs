@@ -8,7 +8,7 @@ use structstore_record::{Player, Run};
 use structstore_serve::{Control, Moment, Source, Timeline};
 
 use crate::failure::Result;
-use crate::serve::Served;
+use crate::served::Served;
 
 /// A recording, played into a store of this process.
 pub(crate) fn recording(file: &FilePath) -> Result<Served> {

@@ -4,7 +4,7 @@ use structstore::{Error, Item, List};
 
 use crate::arguments::Push;
 use crate::failure::{Failure, Result};
-use crate::field::{convert, parse};
+use crate::given::{convert, parse};
 use crate::path::{self, Place, kind};
 
 pub(crate) fn run(options: &Push) -> Result<u8> {

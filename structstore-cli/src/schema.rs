@@ -5,16 +5,17 @@ use std::ops::Bound;
 use serde_json::{Map, Value as Json, json};
 use structstore::path::Path;
 use structstore::typed::{FieldSchema, Schema};
-use structstore::{DType, Kind, Meta, Scalar, Value};
+use structstore::{DType, Item, Kind, Meta, Scalar, Struct, Value};
 
 use crate::arguments::Schema as Options;
 use crate::cpp;
-use crate::describe::{also, of_path, type_of};
-use crate::failure::Result;
+use crate::failure::{Failure, Result};
+use crate::item::brief;
 use crate::json;
 use crate::output::Output;
-use crate::show::brief;
+use crate::path::{self, Place};
 use crate::text;
+use crate::types::{also, type_of};
 
 pub(crate) fn run(options: &Options, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
@@ -34,6 +35,32 @@ pub(crate) fn run(options: &Options, output: &mut Output) -> Result<u8> {
     }
     json::print(&document, output)?;
     Ok(0)
+}
+
+/// The schema of what a path leads to. An item of a list has no metadata of its own.
+pub(crate) fn of_path(store: &Struct, path: &Path) -> Result<FieldSchema> {
+    let name = if path.is_root() { String::new() } else { path.to_string() };
+    if path.is_root() {
+        return Ok(FieldSchema::new(name, Meta::new(), store.schema()?));
+    }
+    match path::last(store, path)? {
+        place @ Place::Field { .. } => {
+            // For an error that names the path and a similar name.
+            place.get()?;
+            let Place::Field { parent, name: own, .. } = place else { return Err(nowhere()) };
+            let found = parent.schema()?;
+            let field = found.field(own).ok_or_else(nowhere)?;
+            Ok(FieldSchema::new(name, field.meta.clone(), field.schema.clone()))
+        }
+        place => match place.get()? {
+            Item::Struct(found) => Ok(FieldSchema::new(name, Meta::new(), found.schema()?)),
+            item => Ok(FieldSchema::new(name, Meta::new(), Schema::Scalar(path::kind(&item)))),
+        },
+    }
+}
+
+fn nowhere() -> Failure {
+    Failure::Missing { what: "no such field".to_owned(), near: None }
 }
 
 /// A field in JSON Schema, draft 2020-12. `x-kind`, `x-unit` and `x-step` carry what JSON Schema cannot express.

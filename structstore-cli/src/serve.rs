@@ -5,14 +5,13 @@ use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path as FilePath, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
 use std::{env, process};
 
 use nix::sys::signal::Signal;
 use structstore::binding_support::to_document;
 use structstore::path::Path;
 use structstore::{Struct, Value};
-use structstore_serve::{Formats, Options, Server, Source, Timeline};
+use structstore_serve::{Formats, Options, Server, Source};
 
 use crate::arguments::{Name, Serve};
 use crate::document::Document;
@@ -21,6 +20,7 @@ use crate::load::fill;
 use crate::output::Output;
 #[cfg(feature = "record")]
 use crate::played::recording;
+use crate::served::Served;
 use crate::signals::Caught;
 use crate::{json, tagged};
 
@@ -69,9 +69,6 @@ pub(crate) fn run(options: &Serve, output: &mut Output) -> Result<u8> {
     server.stop();
     Ok(0)
 }
-
-/// What is served, and what plays it if it is a recording.
-pub(crate) type Served = (Option<Source>, Option<Arc<dyn Timeline>>);
 
 impl Serve {
     fn source(&self) -> Result<Served> {

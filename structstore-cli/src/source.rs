@@ -11,7 +11,7 @@ use structstore::{Error, ErrorKind, Struct, StructStore, Value};
 use crate::arguments::{Format, Name};
 use crate::document::{Document, is_standard};
 use crate::failure::{Failure, Result};
-use crate::{path, show};
+use crate::{item, path};
 
 /// What a store in a file begins with.
 const MAGIC: &[u8] = b"STRUCTST";
@@ -74,7 +74,7 @@ fn of_store(name: &OsStr, file: bool, any_owner: bool, path: &Path) -> Result<Op
 
 fn found(root: &Struct, path: &Path) -> Result<Option<Value<'static>>> {
     match path::find(root, path) {
-        Ok(item) => show::value(&item).map(Some),
+        Ok(item) => item::value(&item).map(Some),
         Err(Failure::Missing { .. }) => Ok(None),
         Err(Failure::Store(error)) if error.kind() == ErrorKind::IndexOutOfRange => Ok(None),
         Err(failure) => Err(failure),

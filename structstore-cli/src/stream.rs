@@ -10,10 +10,10 @@ use structstore::{ErrorKind, Item, Value};
 use crate::arguments::{Get, Hz, Name, Watch};
 use crate::clock::Moment;
 use crate::failure::{Failure, NO, Result};
+use crate::item::brief;
 use crate::json;
 use crate::output::{FAINT, NAME, Output, PLAIN};
 use crate::path;
-use crate::show::brief;
 use crate::text::{line, plural};
 
 /// How many samples tell the rate.

@@ -12,7 +12,7 @@ use crate::clock::Moment;
 use crate::failure::{Failure, NO, Result};
 use crate::output::{FAINT, NAME, Output};
 use crate::path::{self, kind};
-use crate::{json, show};
+use crate::{item, json, show};
 
 /// How often to look whether the store is still there.
 const PAUSE: Duration = Duration::from_millis(200);
@@ -110,7 +110,7 @@ fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> R
         Some(item) if options.json => {
             let kind = kind(&item).name();
             // What JSON has not is no reason to stop watching.
-            let report = match json::document(&show::value(&item)?, path) {
+            let report = match json::document(&item::value(&item)?, path) {
                 Ok(value) => json!({ "time": now.utc(), "path": name, "type": kind, "value": value }),
                 Err(failure) => {
                     json!({ "time": now.utc(), "path": name, "type": kind, "error": failure.to_string() })

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use syn::{Ident, LitStr};
 
-use crate::parse::Errors;
+use crate::errors::Errors;
 
 /// As in structstore-core's `key.rs`.
 const MAX_NAME: usize = 1024;

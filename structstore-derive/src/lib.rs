@@ -4,13 +4,15 @@
 
 mod case;
 mod check;
+mod errors;
 mod expand;
 mod parse;
 
 use proc_macro::TokenStream;
 use syn::DeriveInput;
 
-use crate::parse::{Errors, Input};
+use crate::errors::Errors;
+use crate::parse::Input;
 
 /// Makes a struct bindable to a store: `store.bind::<Settings>()`. Makes an enum without data, or a struct with one
 /// unnamed field, a type that fields can have.

@@ -14,6 +14,7 @@ use syn::{
 
 use crate::case::Case;
 use crate::check;
+use crate::errors::Errors;
 
 /// A type to bind.
 pub(crate) struct Input {
@@ -110,28 +111,6 @@ pub(crate) struct Variant {
     pub(crate) ident: Ident,
     pub(crate) name: LitStr,
     pub(crate) default: bool,
-}
-
-/// Errors to be reported at once.
-#[derive(Default)]
-pub(crate) struct Errors(Option<syn::Error>);
-
-impl Errors {
-    pub(crate) fn push(&mut self, error: syn::Error) {
-        match &mut self.0 {
-            Some(errors) => errors.combine(error),
-            none => *none = Some(error),
-        }
-    }
-
-    pub(crate) fn at(&mut self, tokens: impl ToTokens, message: impl Display) {
-        self.push(syn::Error::new_spanned(tokens, message));
-    }
-
-    /// A `compile_error!` for each.
-    pub(crate) fn into_tokens(self) -> TokenStream {
-        self.0.map(syn::Error::into_compile_error).unwrap_or_default()
-    }
 }
 
 impl Input {

@@ -10,8 +10,8 @@ use structstore::{Meta, Result, Struct, StructStore, Value};
 use crate::compare::{differences, value_at};
 use crate::key::Keys;
 use crate::message::{Mark, Message};
-use crate::network::ANSWER;
 use crate::parts::Selection;
+use crate::protocol::ANSWER;
 
 /// How long to wait before the state is asked for again: at first, and at most.
 pub(crate) const SOON: Duration = Duration::from_millis(100);

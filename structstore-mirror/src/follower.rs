@@ -20,17 +20,18 @@ use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
 use crate::apply::{assign, load_part, spared};
+use crate::clock::wall_now;
 use crate::compare::{differences, shortened, value_at};
 use crate::error::{Error, Result};
 use crate::followed::{LATER, Part, SOON, Sync};
+use crate::identity::{named, owner_of};
 use crate::key::{Keys, chunk};
 use crate::message::{Mark, Message};
-use crate::mirror::Shared;
-use crate::network::{ANSWER, LARGEST};
-use crate::owner::{BEAT, named, owner_of, wall_now};
 use crate::parts::{STATUS, Selection};
+use crate::protocol::{ANSWER, BEAT, LARGEST};
 use crate::question::ask;
 use crate::room::{Room, Taken};
+use crate::shared::Shared;
 
 /// How many bytes of messages may wait. What comes beyond is dropped, and missed.
 const ROOM: usize = LARGEST as usize;

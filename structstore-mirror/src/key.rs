@@ -6,8 +6,7 @@ use std::fmt::Write;
 
 use structstore::path::Path;
 
-/// The version of the messages, which is in each key: what speaks another one is not heard.
-pub(crate) const VERSION: u32 = 1;
+use crate::protocol::VERSION;
 
 /// The keys of one part of a store.
 #[derive(Clone, Debug)]

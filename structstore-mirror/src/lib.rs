@@ -40,12 +40,14 @@
 #![deny(missing_docs)]
 
 mod apply;
+mod clock;
 mod compare;
 mod error;
 mod followed;
 mod follower;
 #[cfg(test)]
 mod hostile;
+mod identity;
 mod key;
 mod keygen;
 mod message;
@@ -54,10 +56,13 @@ mod network;
 mod owner;
 mod parts;
 mod plain;
+mod protocol;
 mod question;
 mod requests;
 mod room;
+mod shared;
 mod status;
+mod thread;
 
 pub use error::{Error, Result};
 pub use keygen::keygen;

@@ -1,11 +1,10 @@
 //! A mirror while it runs.
 
-use std::collections::VecDeque;
 use std::io;
 use std::path::PathBuf;
 use std::process;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
@@ -18,10 +17,9 @@ use crate::network::Network;
 use crate::owner::Owner;
 use crate::parts::Selection;
 use crate::plain::Plain;
+use crate::shared::{Shared, lock};
 use crate::status::{Part, Status};
-
-/// How many remarks are kept until they are read.
-const REMARKS: usize = 1000;
+use crate::thread::{named, no_thread, spawn};
 
 /// What is mirrored, and how.
 ///
@@ -137,56 +135,6 @@ impl Options {
         }
         Ok(())
     }
-}
-
-/// What the threads of a mirror share.
-pub(crate) struct Shared {
-    /// Where the store is.
-    pub(crate) place: PathBuf,
-    /// What it is called on the network.
-    pub(crate) key: String,
-    pub(crate) lease: Duration,
-    status: Mutex<Status>,
-    remarks: Mutex<VecDeque<String>>,
-    over: AtomicBool,
-    failed: Mutex<Option<Error>>,
-}
-
-impl Shared {
-    pub(crate) fn new(place: PathBuf, key: String, lease: Duration, parts: Vec<Part>) -> Shared {
-        let (status, remarks) = (Mutex::new(Status { parts }), Mutex::default());
-        Shared { place, key, lease, status, remarks, over: AtomicBool::new(false), failed: Mutex::default() }
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::SeqCst)
-    }
-
-    /// Changes what is said of a part.
-    pub(crate) fn status(&self, index: usize, change: impl FnOnce(&mut Part)) {
-        lock(&self.status).parts.get_mut(index).map(change);
-    }
-
-    pub(crate) fn read_status(&self) -> Status {
-        lock(&self.status).clone()
-    }
-
-    pub(crate) fn log(&self, remark: String) {
-        let mut remarks = lock(&self.remarks);
-        if remarks.len() >= REMARKS {
-            remarks.pop_front();
-        }
-        remarks.push_back(remark);
-    }
-
-    pub(crate) fn fail(&self, error: Error) {
-        lock(&self.failed).get_or_insert(error);
-        self.over.store(true, Ordering::SeqCst);
-    }
-}
-
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A mirror of a store. It ends when it is dropped.
@@ -308,20 +256,6 @@ fn finish(shared: &Shared, work: impl FnOnce() -> Result<()>) {
     if let Err(error) = structstore::binding_support::without_hooks(work) {
         shared.fail(error);
     }
-}
-
-/// A thread that runs no hooks of other languages while it waits.
-pub(crate) fn spawn(name: &str, work: impl FnOnce() + Send + 'static) -> Result<JoinHandle<()>> {
-    named(name).spawn(|| structstore::binding_support::without_hooks(work)).map_err(|error| no_thread(&error))
-}
-
-fn named(name: &str) -> thread::Builder {
-    thread::Builder::new().name(format!("structstore-{name}"))
-}
-
-fn no_thread(error: &io::Error) -> Error {
-    let error = io::Error::new(error.kind(), error.to_string());
-    structstore::Error::os("start", "a thread", error).into()
 }
 
 impl Drop for Mirror {

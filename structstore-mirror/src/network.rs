@@ -10,11 +10,10 @@ use serde_json::{Value as Json, json};
 use zenoh::{Config, Session, Wait};
 
 use crate::error::{Error, Result};
-use crate::key::{VERSION, chunk};
-use crate::mirror::Shared;
+use crate::key::chunk;
+use crate::protocol::{ANSWER, LARGEST, VERSION};
+use crate::shared::Shared;
 
-/// The largest message that is taken from a peer, in bytes.
-pub(crate) const LARGEST: u64 = 256 << 20;
 /// How many bytes the system takes before they are sent, half of what it keeps.
 const SEND_BUFFER: u32 = 32 << 10;
 /// How many bytes are sent before something more urgent is.
@@ -22,8 +21,6 @@ const BATCH: u16 = 16 << 10;
 /// How long to wait before a connection is tried again.
 const RETRY: Duration = Duration::from_millis(500);
 const TICK: Duration = Duration::from_millis(20);
-/// How long an answer may take.
-pub(crate) const ANSWER: Duration = Duration::from_secs(60);
 
 /// The endpoints and certificates of a mirror.
 ///

@@ -8,11 +8,11 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
 
 use structstore::binding_support::{Whole, waiting_at_most};
 use structstore::path::{Path, Step};
-use structstore::stream::{AnySample, AnyStream, Readers, now};
+use structstore::stream::{AnySample, AnyStream, Readers};
 use structstore::watch::{Batch, Batches, Elements, Found};
 use structstore::{ArrayValue, ErrorKind, Meta, Struct, StructStoreShared, Value};
 use zenoh::bytes::ZBytes;
@@ -23,30 +23,27 @@ use zenoh::query::{Query, Queryable};
 use zenoh::sample::{Sample, SampleKind};
 use zenoh::{Session, Wait};
 
+use crate::clock::{wall_now, wall_of};
 use crate::error::{Error, Result};
+use crate::identity::{identity, named, new_epoch, owner_of};
 use crate::key::{Keys, text};
 use crate::message::{Mark, Message};
-use crate::mirror::{Shared, spawn};
-use crate::network::LARGEST;
 use crate::parts::Selection;
 use crate::plain::Plain;
-use crate::requests::Requests;
-use crate::room::{Room, Taken};
+use crate::protocol::{BEAT, LARGEST};
+use crate::requests::{Question, Requests, Waiting};
+use crate::room::Room;
+use crate::shared::Shared;
+use crate::thread::spawn;
 
 /// How long to wait for changes before questions are looked at.
 const TICK: Duration = Duration::from_millis(5);
-/// How often followers are told how far this side is.
-pub(crate) const BEAT: Duration = Duration::from_secs(1);
 /// How long a beat names an array that has changed.
 const RECENT: Duration = Duration::from_secs(60);
 /// How often it is looked whether the store is there.
 const RETRY: Duration = Duration::from_millis(200);
-/// Before any owner started, in nanoseconds since 1970.
-const FIRST: u64 = 1_500_000_000_000_000_000;
 /// How many answers may wait to be sent.
 const ANSWERS: usize = 16;
-/// How long a change that a follower wants waits for a lock.
-pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 /// How long an answer waits for what somebody holds.
 const BRIEFLY: Duration = Duration::from_millis(20);
 /// How many samples go into one message, and how many bytes of them.
@@ -57,22 +54,6 @@ const SAMPLE_BYTES: usize = 64 << 10;
 const ROOM: usize = 64 << 20;
 /// How many requests may wait.
 const REQUESTS: usize = 64;
-
-/// Something of a follower that waits for this side, with the room that it takes.
-pub(crate) struct Waiting<T> {
-    /// Which part it is about.
-    pub(crate) part: usize,
-    pub(crate) of: T,
-    pub(crate) place: Taken,
-}
-
-/// What the thread that publishes is asked.
-pub(crate) enum Question {
-    /// For the state, or an array.
-    State(Query),
-    /// To tell of a change that was requested, and is made or refused, and to answer.
-    Changed { query: Query, refused: Option<String>, paths: Vec<Path> },
-}
 
 /// A message for all who have asked for the same.
 type Answer = (Vec<Query>, Message);
@@ -684,42 +665,4 @@ fn owners(session: &Session, keys: &Keys) -> Result<Vec<String>> {
     asked.wait().map_err(Error::network)?;
     // It ends when all have answered, for then nobody can send any more.
     Ok(found.into_iter().flatten().collect())
-}
-
-/// Host and process id of an owner, for people.
-pub(crate) fn named(owner: &str) -> String {
-    owner.split_once(' ').map_or(owner, |(_, named)| named).to_owned()
-}
-
-/// The owner that a key of one names. `None` if that is not as [`identity`] makes it.
-pub(crate) fn owner_of(key: &str) -> Option<String> {
-    let owner = text(key.rsplit_once('/')?.1)?;
-    let mut words = owner.split(' ');
-    let started: u64 = words.next().filter(|digits| digits.len() == 20)?.parse().ok()?;
-    let is_whole = words.next().is_some() && words.next()?.parse::<u32>().is_ok() && words.next().is_none();
-    (is_whole && started > FIRST).then_some(owner)
-}
-
-/// What this process is called: when it started, so that of two the older one is known, host, and process id.
-fn identity() -> String {
-    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok());
-    format!("{:020} {} {}", wall_now(), host.unwrap_or_default(), std::process::id())
-}
-
-/// Nanoseconds since 1970 of a time of CLOCK_MONOTONIC, by the clock as it is now.
-fn wall_of(time: u64) -> u64 {
-    wall_now().wrapping_sub(now().wrapping_sub(time))
-}
-
-/// Nanoseconds since 1970.
-pub(crate) fn wall_now() -> u64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    u64::try_from(since.as_nanos()).unwrap_or(u64::MAX)
-}
-
-/// Another number each time.
-fn new_epoch() -> u64 {
-    use std::hash::{BuildHasher, RandomState};
-    // Of random keys: two processes that start at the same moment differ, too.
-    RandomState::new().hash_one((wall_now(), std::process::id()))
 }

@@ -4,7 +4,7 @@ use zenoh::bytes::ZBytes;
 use zenoh::query::Reply;
 use zenoh::{Session, Wait};
 
-use crate::network::ANSWER;
+use crate::protocol::ANSWER;
 
 /// Asks, and passes on one answer, or that there was none.
 pub(crate) fn ask(

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender};
+use std::time::Duration;
 
 use structstore::binding_support::waiting_at_most;
 use structstore::path::{Path, Step};
@@ -10,9 +11,28 @@ use structstore::{StructStoreShared, Value};
 use zenoh::query::Query;
 
 use crate::message::Message;
-use crate::mirror::Shared;
-use crate::owner::{PATIENCE, Question, Waiting};
 use crate::parts::{Selection, put, remove};
+use crate::room::Taken;
+use crate::shared::Shared;
+
+/// How long a change that a follower wants waits for a lock.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// Something of a follower that waits for this side, with the room that it takes.
+pub(crate) struct Waiting<T> {
+    /// Which part it is about.
+    pub(crate) part: usize,
+    pub(crate) of: T,
+    pub(crate) place: Taken,
+}
+
+/// What the thread that publishes is asked.
+pub(crate) enum Question {
+    /// For the state, or an array.
+    State(Query),
+    /// To tell of a change that was requested, and is made or refused, and to answer.
+    Changed { query: Query, refused: Option<String>, paths: Vec<Path> },
+}
 
 pub(crate) struct Requests {
     shared: Arc<Shared>,

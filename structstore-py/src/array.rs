@@ -17,9 +17,9 @@ use pyo3::types::{PyDict, PyInt, PyList, PyTuple, PyType};
 use structstore::binding_support::{HandleExt, Slot, for_each_number};
 use structstore::{Array, ArrayValue, ArrayView, DType, ErrorKind, Kind, Scalar, Value};
 
-use crate::error::{Exception, Failure, Result};
+use crate::error::{Exception, Failure, Result, type_name, unsupported};
 use crate::gil::LONG_COPY;
-use crate::value_in::{Inputs, type_name, unsupported};
+use crate::value_in::Inputs;
 use structstore::limits::MAX_DIMENSIONS;
 
 /// What keeps the memory of a view: the `base` of the NumPy array.

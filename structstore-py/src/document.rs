@@ -7,9 +7,9 @@ use structstore::path::Path;
 use structstore::{Error, Struct, Value};
 use structstore_cli::tagged::{self, Unreadable};
 
-use crate::error::{Exception, Failure, Result};
-use crate::store::{self, StructStore};
-use crate::value_in::unsupported;
+use crate::error::{Exception, Failure, Result, type_name, unsupported};
+use crate::local::local;
+use crate::store::StructStore;
 
 /// The struct with all below it as JSON.
 pub(crate) fn to_json(py: Python<'_>, root: &Struct, indent: bool, plain: bool) -> Result<String> {
@@ -87,7 +87,7 @@ fn read(
         let bytes = bytes.as_bytes();
         py.detach(|| parse(bytes))
     } else {
-        return Err(unsupported(crate::value_in::type_name(document), "a document is str or bytes"));
+        return Err(unsupported(type_name(document), "a document is str or bytes"));
     };
     let value = parsed.map_err(|error| match error {
         Unreadable::Syntax(message) => {
@@ -95,7 +95,7 @@ fn read(
         }
         Unreadable::Misfit(error) => Failure::from(error),
     })?;
-    let store = store::local()?;
+    let store = local()?;
     py.detach(|| store.replace(value))?;
     Ok(StructStore::from(Struct::clone(&store)))
 }

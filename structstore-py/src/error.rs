@@ -1,5 +1,7 @@
 //! The engine's errors as exceptions.
 
+use std::borrow::Cow;
+
 use pyo3::exceptions::PyKeyboardInterrupt;
 use pyo3::prelude::*;
 use pyo3::sync::PyOnceLock;
@@ -304,5 +306,34 @@ fn raised(py: Python<'_>, error: &Error) -> PyErr {
             let told = PyTuple::new(py, all).and_then(|all| whole.value(py).setattr("errors", all));
             told.err().unwrap_or(whole)
         }
+    }
+}
+
+/// The failure of storing an object of a type that a store does not hold.
+pub(crate) fn unsupported(found: impl Into<Cow<'static, str>>, expected: &'static str) -> Failure {
+    Failure::Error(Error::unsupported(found, expected))
+}
+
+/// What to do with an object of a type that a store does not hold, if that is known.
+pub(crate) fn advice(name: &str) -> Option<&'static str> {
+    Some(match name {
+        "decimal.Decimal" => "store str(value), which is exact, or float(value)",
+        "fractions.Fraction" => "store str(value), which is exact, or float(value)",
+        "uuid.UUID" => "store str(value) or value.bytes",
+        "set" | "frozenset" => "store list(value)",
+        "range" => "store list(value), or an array: numpy.arange",
+        "datetime.time" => "store value.isoformat()",
+        "collections.deque" => "store list(value)",
+        _ if name.starts_with("ipaddress.") => "store str(value)",
+        _ => return None,
+    })
+}
+
+/// The name of an object's type, with its module unless that is `builtins`.
+pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
+    let kind = object.get_type();
+    match kind.fully_qualified_name() {
+        Ok(name) => name.to_string_lossy().into_owned(),
+        Err(_) => "an object".to_owned(),
     }
 }

@@ -10,10 +10,9 @@ use structstore::binding_support::{ListExt, StructExt};
 use structstore::{DType, Key, List, Struct};
 
 use crate::array::{self, Lease};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, type_name};
 use crate::list::StructStoreList;
 use crate::store::StructStore;
-use crate::value_in::type_name;
 
 /// An array to be stored live: see `live`.
 #[pyclass(frozen, module = "structstore")]

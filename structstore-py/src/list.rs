@@ -13,11 +13,13 @@ use structstore::binding_support::{self, HandleExt, ListExt, Snapshot};
 use structstore::{ErrorKind, List, Value};
 
 use crate::array;
-use crate::error::{Exception, Failure, Result};
-use crate::lock::{Lock, Structure, duration};
+use crate::error::{Exception, Failure, Result, type_name};
+use crate::local::local;
+use crate::lock::{Lock, Structure};
 use crate::pickling::{self, Reduced};
 use crate::printing::{self, printed, represented};
-use crate::value_in::{self, Inputs, plain_scalar, type_name};
+use crate::timeout::duration;
+use crate::value_in::{self, Inputs, plain_scalar};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
 
@@ -199,7 +201,7 @@ impl StructStoreList {
         _arguments: &Bound<'_, PyTuple>,
         _keywords: Option<&Bound<'_, PyDict>>,
     ) -> Result<StructStoreList> {
-        Ok(StructStoreList::from(crate::store::local()?.ensure_list("list")?))
+        Ok(StructStoreList::from(local()?.ensure_list("list")?))
     }
 
     /// Replaces the items by those of an iterable.
@@ -350,7 +352,7 @@ impl StructStoreList {
     /// A part of a shared store is found again by its name, and anything else copied by value.
     fn __reduce__<'py>(&self, py: Python<'py>) -> Result<Reduced<'py>> {
         pickling::reduce(py, self.list.origin(), "_restore_list", || {
-            let store = crate::store::local()?;
+            let store = local()?;
             store.set("list", py.detach(|| self.list.to_value())?)?;
             store.to_bytes()
         })

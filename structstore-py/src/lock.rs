@@ -9,10 +9,11 @@ use pyo3::types::{PyAny, PyTuple};
 use structstore::binding_support;
 use structstore::binding_support::HandleExt;
 
-use crate::error::{Exception, Result};
+use crate::error::Result;
 use crate::list::StructStoreList;
 use crate::store::StructStore;
 use crate::tasks::{self, Claim, Enter, Taking};
+use crate::timeout::duration;
 
 /// A lock on a structure and everything below it, held within a `with` statement.
 ///
@@ -98,19 +99,6 @@ impl Lock {
 
     fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// A timeout in seconds. One too long to be a point in time is none.
-pub(crate) fn duration(py: Python<'_>, seconds: f64) -> Result<Duration> {
-    match Duration::try_from_secs_f64(seconds) {
-        Ok(duration) => Ok(duration),
-        Err(_) if seconds > 0.0 => Ok(Duration::MAX),
-        Err(_) => {
-            let message =
-                format!("timeout: found {seconds}, expected seconds from 0, or None to wait without bound");
-            Err(Exception::InvalidArgumentError.raised(py, &message, None).into())
-        }
     }
 }
 

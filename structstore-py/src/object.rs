@@ -8,9 +8,8 @@ use pyo3::types::{PyDict, PyString, PyTuple, PyType};
 use structstore::{Error, Key};
 
 use crate::attribute::Laid;
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, advice, type_name, unsupported};
 use crate::reserved::is_reserved;
-use crate::value_in::{advice, type_name, unsupported};
 
 type Attributes<'py> = Vec<(Bound<'py, PyString>, Bound<'py, PyAny>)>;
 

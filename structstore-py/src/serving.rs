@@ -1,7 +1,6 @@
 //! The live viewer: a server in a thread of this process, and pages in notebooks.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -13,8 +12,8 @@ use structstore::path::Path;
 use structstore_serve::{Options, Out, Page, Server, Source, Viewer};
 
 use crate::error::Result;
-use crate::lock::duration;
 use crate::store::StructStore;
+use crate::timeout::duration;
 
 /// How long to wait for a page that ends.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -141,6 +140,3 @@ fn address(text: &str) -> PyResult<SocketAddr> {
         PyValueError::new_err(format!("listen: found {text:?}, expected an address such as '127.0.0.1:8080'"))
     })
 }
-
-/// Where a shared store is, whether that is a file, and whether it may belong to another user.
-pub(crate) type ByName = (PathBuf, bool, bool);

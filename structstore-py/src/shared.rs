@@ -16,12 +16,14 @@ use structstore::{Cleanup, Error, Struct};
 
 use crate::error::{Exception, Failure, Result};
 use crate::lent::Lent;
-use crate::lock::duration;
-use crate::serving::ByName;
 use crate::store::StructStore;
+use crate::timeout::duration;
 
 /// How long to sleep between two looks at a name that is to appear.
 const POLL: Duration = Duration::from_millis(2);
+
+/// Where a shared store is, whether that is a file, and whether it may belong to another user.
+pub(crate) type ByName = (PathBuf, bool, bool);
 
 /// An open shared store, and how to open it again.
 pub(crate) struct Shared {

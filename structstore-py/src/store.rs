@@ -13,19 +13,21 @@ use structstore::{Error, ErrorKind, Key, Struct, Value};
 
 use crate::array;
 use crate::document;
-use crate::error::{Failure, Result, looked_for};
+use crate::error::{Failure, Result, looked_for, type_name};
 use crate::from_bytes::FromBytes;
 use crate::gil;
 use crate::list::StructStoreList;
-use crate::lock::{Lock, Structure, duration};
+use crate::local::local;
+use crate::lock::{Lock, Structure};
 use crate::object;
 use crate::pickling::{self, Reduced};
 use crate::printing::{self, printed, represented};
 use crate::reserved::is_reserved;
 use crate::shared::{Shared, StructStoreShared};
 use crate::statistics::Statistics;
+use crate::timeout::duration;
 use crate::transaction::Transaction;
-use crate::value_in::{self, Inputs, plain_scalar, type_name};
+use crate::value_in::{self, Inputs, plain_scalar};
 use crate::value_out::{self, Place, Structs};
 use crate::watch::{self, Watch};
 
@@ -151,12 +153,6 @@ impl StructStore {
         let snapshot = py.detach(|| root.snapshot())?;
         value_out::detached(py, &snapshot, structs)
     }
-}
-
-/// A new store in this process's own memory.
-pub(crate) fn local() -> structstore::Result<structstore::StructStore> {
-    // SAFETY: this package takes neither guards nor bindings.
-    unsafe { structstore::binding_support::reentrant_store() }
 }
 
 /// Assigns an object that is no plain number.

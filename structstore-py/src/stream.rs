@@ -18,11 +18,11 @@ use structstore::stream::{
 use structstore::{ArrayValue, DType, Kind, Meta};
 
 use crate::array;
-use crate::error::{Exception, Failure, Result};
+use crate::error::{Exception, Failure, Result, type_name};
 use crate::gil::LONG_COPY;
-use crate::lock::duration;
 use crate::meta::{meta_of, told};
-use crate::value_in::{Inputs, type_name};
+use crate::timeout::duration;
+use crate::value_in::Inputs;
 
 /// Assigned to a field, creates a stream: `store.imu = structstore.Stream(...)`. The field is then a StructStoreStream.
 ///

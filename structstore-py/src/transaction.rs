@@ -10,8 +10,8 @@ use structstore::binding_support::{HandleExt, StructExt};
 use structstore::{Struct, binding_support};
 
 use crate::error::{Exception, Result};
-use crate::lock::duration;
 use crate::tasks::{self, Claim, Enter, Taking};
+use crate::timeout::duration;
 
 /// Changes that happen completely or not at all, within a `with` statement: if its body raises, or the process dies, all changes
 /// of this thread below the struct since then are undone. The struct is locked exclusively for that time.

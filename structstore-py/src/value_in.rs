@@ -3,7 +3,6 @@
 //! A whole object is converted before an operation begins, so that no Python code runs inside one. Strings, bytes and
 //! arrays are borrowed, so that each is copied once, into the store.
 
-use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 
 use numpy::PyUntypedArray;
@@ -19,7 +18,7 @@ use structstore::binding_support::HandleExt;
 use structstore::{Error, Item, Scalar, Value};
 
 use crate::array::{self, Memory};
-use crate::error::{Failure, Result};
+use crate::error::{Failure, Result, advice, type_name, unsupported};
 use crate::filling::Live;
 use crate::gil::LONG_COPY;
 use crate::list::StructStoreList;
@@ -30,11 +29,6 @@ use structstore::limits::MAX_DEPTH;
 
 const STORABLE: &str = "a store holds None, bool, int, float, complex, str, bytes, lists, tuples, dicts with str keys, \
                         dates, paths, NumPy arrays, and objects with attributes";
-
-/// The failure of storing an object of a type that a store does not hold.
-pub(crate) fn unsupported(found: impl Into<Cow<'static, str>>, expected: &'static str) -> Failure {
-    Failure::Error(Error::unsupported(found, expected))
-}
 
 /// A truth value or number of Python's own, which needs no conversion that could fail.
 #[inline]
@@ -337,21 +331,6 @@ impl<'py> Inputs<'py> {
     }
 }
 
-/// What to do with an object of a type that a store does not hold, if that is known.
-pub(crate) fn advice(name: &str) -> Option<&'static str> {
-    Some(match name {
-        "decimal.Decimal" => "store str(value), which is exact, or float(value)",
-        "fractions.Fraction" => "store str(value), which is exact, or float(value)",
-        "uuid.UUID" => "store str(value) or value.bytes",
-        "set" | "frozenset" => "store list(value)",
-        "range" => "store list(value), or an array: numpy.arange",
-        "datetime.time" => "store value.isoformat()",
-        "collections.deque" => "store list(value)",
-        _ if name.starts_with("ipaddress.") => "store str(value)",
-        _ => return None,
-    })
-}
-
 /// A date, a time, a duration or a complex number as what NumPy has for it.
 fn numpy_scalar<'py>(object: &Bound<'py, PyAny>) -> Result<Option<Bound<'py, PyAny>>> {
     static DATETIME: PyOnceLock<Py<PyType>> = PyOnceLock::new();
@@ -441,15 +420,6 @@ fn is_plain(object: &Bound<'_, PyAny>) -> bool {
         || object.is_exact_instance_of::<PyList>()
         || object.is_exact_instance_of::<PyDict>()
         || object.is_exact_instance_of::<PyTuple>()
-}
-
-/// The name of an object's type, with its module unless that is `builtins`.
-pub(crate) fn type_name(object: &Bound<'_, PyAny>) -> String {
-    let kind = object.get_type();
-    match kind.fully_qualified_name() {
-        Ok(name) => name.to_string_lossy().into_owned(),
-        Err(_) => "an object".to_owned(),
-    }
 }
 
 fn mapping_class(py: Python<'_>) -> PyResult<&Bound<'_, PyType>> {

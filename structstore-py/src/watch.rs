@@ -10,7 +10,7 @@ use structstore::path::Path;
 use structstore::watch::CancelHandle;
 
 use crate::error::{Failure, Result};
-use crate::lock::duration;
+use crate::timeout::duration;
 
 /// Reports changes by any process in a structure and below it.
 ///

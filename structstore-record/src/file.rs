@@ -18,8 +18,8 @@ use structstore::{ArrayValue, Meta, Struct, Value};
 use crate::encode;
 use crate::error::{Error, Result};
 use crate::queue::{Followed, Item};
-use crate::recorder::Shared;
 use crate::shape;
+use crate::shared::Shared;
 use crate::topic;
 use crate::tree::{Node, Touched};
 

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 use crate::file::{Part, Recorded};
 use crate::options::BlackBox;
 use crate::queue::Item;
-use crate::recorder::Shared;
+use crate::shared::Shared;
 use crate::tree::{Node, Touched};
 use crate::write::{Target, create_new, has_time, named};
 

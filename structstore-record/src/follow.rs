@@ -6,7 +6,7 @@ use std::sync::atomic::Ordering;
 use structstore::stream::{AnySample, Readers};
 
 use crate::queue::{Followed, Item};
-use crate::recorder::{Shared, TICK};
+use crate::shared::{Shared, TICK};
 
 /// How many samples of a stream are read in a row.
 const RUN: usize = 1000;

@@ -5,7 +5,9 @@ use std::{env, fs, process, thread};
 
 use structstore::StructStore;
 
-use crate::{Go, Playing, Run, repair};
+use crate::repair::repair;
+use crate::replay::{Go, Playing};
+use crate::run::Run;
 
 /// Reads the bytes as a file, and as the records of one that was not finished: states, series, tables, a replay, a repair. Panics if a
 /// file that was repaired has lost messages.

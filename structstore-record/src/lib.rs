@@ -32,6 +32,7 @@ mod replay;
 mod run;
 mod series;
 mod shape;
+mod shared;
 mod table;
 mod topic;
 mod tree;

@@ -14,7 +14,7 @@ use structstore::{ErrorKind, Item as StoreItem, Value};
 use crate::error::Result;
 use crate::options::Arrays;
 use crate::queue::Item;
-use crate::recorder::{Shared, TICK};
+use crate::shared::{Shared, TICK};
 use crate::topic;
 
 /// Looks at what changes.

@@ -3,14 +3,12 @@
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::process;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
 
 use structstore::Struct;
-use structstore::path::Path;
-use structstore::stream::{AnyStream, now};
+use structstore::stream::now;
 use structstore::watch::Batches;
 
 use crate::error::{Error, Result};
@@ -19,10 +17,8 @@ use crate::follow::Follow;
 use crate::looks::Looks;
 use crate::options::{Options, Streams};
 use crate::queue::{Item, Queue};
+use crate::shared::{Counters, Shared};
 use crate::write::{Files, Target, write};
-
-/// How often threads look whether the recording is over.
-pub(crate) const TICK: Duration = Duration::from_millis(50);
 
 /// How a recording is going.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -36,34 +32,6 @@ pub struct Status {
     pub missed: u64,
     /// How many looks found no room to wait for the disk. What they found is in a later look.
     pub delayed: u64,
-}
-
-#[derive(Default)]
-pub(crate) struct Counters {
-    pub(crate) messages: AtomicU64,
-    pub(crate) bytes: AtomicU64,
-    pub(crate) missed: AtomicU64,
-    pub(crate) delayed: AtomicU64,
-}
-
-/// What the threads share.
-pub(crate) struct Shared {
-    pub(crate) root: Struct,
-    /// What the store is called.
-    pub(crate) name: String,
-    pub(crate) options: Options,
-    pub(crate) queue: Queue,
-    pub(crate) counters: Counters,
-    /// Whether the first look is over, and the recording.
-    pub(crate) begun: AtomicBool,
-    over: AtomicBool,
-    /// Whether another whole state is wanted now.
-    pub(crate) state_wanted: AtomicBool,
-    /// The files that were begun.
-    files: Mutex<Vec<PathBuf>>,
-    /// Streams that were found and are not followed yet, and the first sample that is wanted.
-    found: Mutex<Vec<(Path, AnyStream, u64)>>,
-    failed: Mutex<Option<Error>>,
 }
 
 /// A recording that is being made. It ends when it is stopped or dropped.
@@ -221,55 +189,6 @@ impl Recording {
 impl Drop for Recording {
     fn drop(&mut self) {
         self.end();
-    }
-}
-
-impl Shared {
-    fn new(root: Struct, name: &str, options: Options, queue: Queue) -> Shared {
-        Shared {
-            root,
-            name: name.to_owned(),
-            options,
-            queue,
-            counters: Counters::default(),
-            begun: AtomicBool::new(false),
-            over: AtomicBool::new(false),
-            state_wanted: AtomicBool::new(false),
-            files: Mutex::default(),
-            found: Mutex::default(),
-            failed: Mutex::default(),
-        }
-    }
-
-    pub(crate) fn is_over(&self) -> bool {
-        self.over.load(Ordering::SeqCst)
-    }
-
-    /// Ends the recording.
-    pub(crate) fn end(&self) {
-        self.over.store(true, Ordering::SeqCst);
-    }
-
-    pub(crate) fn fail(&self, error: Error) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        self.end();
-    }
-
-    pub(crate) fn add_file(&self, file: &FilePath) {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
-    }
-
-    /// Follows a stream: one that was there at the start from then on, another one from its first sample.
-    pub(crate) fn follow(&self, path: Path, stream: AnyStream) {
-        if self.options.has_stream(&path) {
-            let from = if self.begun.load(Ordering::SeqCst) { 0 } else { stream.published() };
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).push((path, stream, from));
-        }
-    }
-
-    /// The streams that are new.
-    pub(crate) fn take_found(&self) -> Vec<(Path, AnyStream, u64)> {
-        std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -12,7 +12,7 @@ use structstore::stream::{now, wall_time};
 use crate::error::{Error, Result};
 use crate::file::{Part, Recorded};
 use crate::queue::{Item, Next};
-use crate::recorder::{Shared, TICK};
+use crate::shared::{Shared, TICK};
 use crate::tree::Node;
 
 /// Where what is recorded goes.

@@ -1,9 +1,12 @@
-//! What the page asks for; see [`protocol`](crate::protocol).
+//! What the page asks for, and what it is told; see [`protocol`](crate::protocol).
 
 use serde::{Deserialize, Deserializer};
 use structstore::path::Path;
 
 use crate::timeline::Control;
+
+/// The version of the protocol.
+pub(crate) const VERSION: u32 = 1;
 
 #[derive(Deserialize)]
 #[serde(tag = "type", rename_all = "lowercase")]
@@ -139,6 +142,21 @@ impl Text {
 impl<'de> Deserialize<'de> for Text {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Text, D::Error> {
         String::deserialize(deserializer).map(|text| Text::new(&text))
+    }
+}
+
+/// A message to the page.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Out {
+    /// A JSON object.
+    Text(String),
+    /// A header and data.
+    Binary(Vec<u8>),
+}
+
+impl Out {
+    pub(crate) fn text(message: &serde_json::Value) -> Out {
+        Out::Text(message.to_string())
     }
 }
 

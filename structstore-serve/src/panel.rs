@@ -9,10 +9,9 @@ use structstore::watch::Found;
 use crate::edit::Rights;
 use crate::elements::Elements;
 use crate::inbox::Newest;
-use crate::message;
+use crate::message::{self, Out};
 use crate::plot::{Plot, missing};
 use crate::sampler::Sampler;
-use crate::session::Out;
 use crate::source::Opened;
 use crate::{info, picture, vector};
 

@@ -11,10 +11,9 @@ use structstore::{Error, Kind, Struct};
 use crate::clock;
 use crate::columns::{Column, columns};
 use crate::inbox::lock;
-use crate::message::{self, LineOf, binary, numbers};
+use crate::message::{self, LineOf, Out, binary, numbers};
 use crate::reduce;
 use crate::sampler::{self, Ring, Sampler};
-use crate::session::Out;
 use crate::text::number;
 
 /// The most lines of a plot.

@@ -30,12 +30,13 @@ use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 
 use crate::gate::{Entry, Gate};
 use crate::inbox::lock;
-use crate::session::Out;
+use crate::message::Out;
+use crate::settings::Options;
 use crate::sockets::Guard;
 use crate::source::Source;
 use crate::stores;
 use crate::token::Token;
-use crate::viewer::{Options, Viewer, named};
+use crate::viewer::{Viewer, named};
 
 /// The largest message of a page: a document that is loaded.
 const LARGEST: usize = 32 << 20;

@@ -14,13 +14,13 @@ use structstore::path::Path;
 use crate::edit::{self, Refusal};
 use crate::feed::Feed;
 use crate::inbox::{Inbox, Letters, Newest, State};
-use crate::message::{self, Format, Message};
+use crate::message::{self, Format, Message, Out, VERSION};
 use crate::panel::{Content, Panel};
 use crate::plot::Plot;
+use crate::settings::Settings;
 use crate::source::Opened;
 use crate::timeline::Moment;
 use crate::view::View;
-use crate::viewer::{Settings, VERSION};
 use crate::{clock, text, timeline};
 
 /// The most panels, and the most lines in all plots.
@@ -29,21 +29,6 @@ const LINES: usize = 200;
 /// How long a turn waits for locks, and how long a request does.
 const PATIENCE: Duration = Duration::from_millis(20);
 const LONGER: Duration = Duration::from_millis(1500);
-
-/// A message to the page.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Out {
-    /// A JSON object.
-    Text(String),
-    /// A header and data.
-    Binary(Vec<u8>),
-}
-
-impl Out {
-    pub(crate) fn text(message: &Json) -> Out {
-        Out::Text(message.to_string())
-    }
-}
 
 pub(crate) struct Session<S> {
     feed: Arc<Feed>,

@@ -13,9 +13,8 @@ use structstore::watch::{Batch, Found};
 
 use crate::edit::Rights;
 use crate::inbox::Inbox;
-use crate::message;
+use crate::message::{self, Out};
 use crate::row;
-use crate::session::Out;
 use crate::tree::{Place, Rows};
 
 /// The most rows in view.

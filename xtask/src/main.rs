@@ -22,6 +22,7 @@ mod soak;
 mod step;
 mod test;
 mod venv;
+mod wheel;
 mod workspace;
 
 use std::env;

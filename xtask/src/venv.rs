@@ -6,7 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use crate::page::Page;
 use crate::step::{self, Result};
 use crate::workspace::Workspace;
 
@@ -19,13 +18,14 @@ const OLDEST: (u32, u32) = (3, 10);
 ///
 /// What it takes to make it is printed to standard error: standard output belongs to what runs in it.
 pub(crate) struct Venv<'w> {
-    workspace: &'w Workspace,
+    pub(crate) workspace: &'w Workspace,
     dir: PathBuf,
     python: PathBuf,
     created: Cell<bool>,
-    has_wheel: Cell<bool>,
+    /// Whether [`wheel`](crate::wheel) has brought its wheel up to date.
+    pub(crate) has_wheel: Cell<bool>,
     /// The profile of Cargo's that the wheel is built with.
-    profile: &'static str,
+    pub(crate) profile: &'static str,
 }
 
 impl<'w> Venv<'w> {
@@ -52,46 +52,6 @@ impl<'w> Venv<'w> {
             self.created.set(true);
         }
         Ok(&self.python)
-    }
-
-    /// The interpreter, with the requirements of the tests and structstore itself as it is now.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`python`](Self::python), and whatever building and installing the wheel fails with.
-    pub(crate) fn python_with_wheel(&self) -> Result<&Path> {
-        self.python()?;
-        if !self.has_wheel.get() {
-            self.install_requirements()?;
-            let wheel = self.build_wheel()?;
-            self.pip_install([OsStr::new("--force-reinstall"), OsStr::new("--no-deps"), wheel.as_os_str()])?;
-            self.has_wheel.set(true);
-        }
-        Ok(&self.python)
-    }
-
-    /// An environment with the same wheel and the oldest NumPy that there is for its Python, of those that the package allows.
-    ///
-    /// # Errors
-    ///
-    /// Those of [`python_with_wheel`](Self::python_with_wheel).
-    pub(crate) fn with_oldest_numpy(&self) -> Result<(Venv<'w>, &'static str)> {
-        let base = self.python_with_wheel()?;
-        let numpy = match version(&interpreter_identity(base.as_os_str())?) {
-            Some((3, 10)) => "1.22.4",
-            Some((3, 11)) => "1.23.2",
-            Some((3, 12)) => "1.26.0",
-            Some((3, 13)) => "2.1.0",
-            _ => "2.3.2",
-        };
-        let oldest = self.another("venv-oldest");
-        let requirements = self.requirements();
-        let numpy_only = format!("numpy=={numpy}");
-        let wanted = [OsStr::new("--requirement"), requirements.as_os_str(), OsStr::new(&numpy_only)];
-        oldest.pip_install(wanted)?;
-        let wheel = self.wheel()?;
-        oldest.pip_install([OsStr::new("--force-reinstall"), OsStr::new("--no-deps"), wheel.as_os_str()])?;
-        Ok((oldest, numpy))
     }
 
     /// An environment of another name, with nothing installed for sure.
@@ -141,11 +101,11 @@ impl<'w> Venv<'w> {
         Ok(())
     }
 
-    fn requirements(&self) -> PathBuf {
+    pub(crate) fn requirements(&self) -> PathBuf {
         self.workspace.root.join("tests/python/requirements.txt")
     }
 
-    fn install_requirements(&self) -> Result {
+    pub(crate) fn install_requirements(&self) -> Result {
         let requirements = self.requirements();
         let wanted = fs::read_to_string(&requirements)
             .map_err(|error| format!("cannot read {}: {error}", requirements.display()))?;
@@ -158,38 +118,10 @@ impl<'w> Venv<'w> {
         fs::write(stamp, wanted)?;
         Ok(())
     }
-
-    fn build_wheel(&self) -> Result<PathBuf> {
-        Page::new(self.workspace).build()?;
-        let wheels = self.workspace.target.join("wheels");
-        // Else wheels of earlier versions would be found beside the new one.
-        match fs::remove_dir_all(&wheels) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
-            _ => {}
-        }
-        let mut maturin = Command::new(&self.python);
-        maturin.args(["-m", "maturin", "build", "--profile", self.profile, "--locked", "--out"]).arg(&wheels);
-        maturin.arg("--interpreter").arg(&self.python);
-        maturin.arg("--manifest-path").arg(self.workspace.root.join("structstore-py/Cargo.toml"));
-        maturin.current_dir(&self.workspace.root).env("CARGO_TARGET_DIR", &self.workspace.target);
-        step::run(maturin.stdout(io::stderr()))?;
-
-        self.wheel()
-    }
-
-    /// The wheel that was built.
-    fn wheel(&self) -> Result<PathBuf> {
-        let wheels = self.workspace.target.join("wheels");
-        let mut found = fs::read_dir(&wheels)?.collect::<io::Result<Vec<_>>>()?;
-        match (found.pop(), found.is_empty()) {
-            (Some(wheel), true) => Ok(wheel.path()),
-            _ => Err(format!("expected one wheel in {}", wheels.display()).into()),
-        }
-    }
 }
 
 /// Where `python` is and its version, after a check that this is new enough.
-fn interpreter_identity(python: &OsStr) -> Result<String> {
+pub(crate) fn interpreter_identity(python: &OsStr) -> Result<String> {
     let shown = python.to_string_lossy();
     let print = "import sys; print(*sys.version_info[:3], sys.base_prefix)";
     let output = Command::new(python)
@@ -215,7 +147,7 @@ fn oldest() -> String {
     format!("{}.{} or later", OLDEST.0, OLDEST.1)
 }
 
-fn version(identity: &str) -> Option<(u32, u32)> {
+pub(crate) fn version(identity: &str) -> Option<(u32, u32)> {
     let mut words = identity.split_whitespace();
     Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
 }

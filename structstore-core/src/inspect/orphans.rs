@@ -1,13 +1,12 @@
 //! Shared memory that killed programs left behind.
 
 use crate::arena::Arena;
-use crate::arena::layout::{Header, OBSERVING, PERSISTENT};
+use crate::arena::layout::Header;
 use crate::error::{Error, ErrorKind, Result};
 use crate::inspect::stores;
 use crate::lock::Wait;
 use crate::segment::{Access, Liveness, Place, RESERVATION, Segment};
 use crate::shared::{StructStoreShared, examine};
-use crate::sync::Ordering;
 
 /// The names of orphans: transient stores that no living process has open to change them. Killed processes leave them behind.
 /// Persistent stores, stores that cannot be read, and stores of other users are not listed.
@@ -60,17 +59,4 @@ fn is_orphan(name: &str) -> Result<bool> {
     let segment = Segment::map(liveness.backing(place, false), Some(&file), RESERVATION)?;
     segment.trust(size_of::<Header>() as u64)?;
     Arena::attach(segment, Some(liveness), false, &Wait::FOREVER)?.is_orphan()
-}
-
-impl Arena {
-    /// Whether this is a transient store that no living process has open to change it.
-    pub(crate) fn is_orphan(&self) -> Result<bool> {
-        let counts = self.writable() && self.own_state() != OBSERVING;
-        Ok(!counts && !self.is_removed() && self.is_left()?)
-    }
-
-    /// The same, but for this process.
-    pub(crate) fn is_left(&self) -> Result<bool> {
-        Ok(self.header().lifetime.load(Ordering::Acquire) != PERSISTENT && !self.is_shared()?)
-    }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::Ordering as LocalOrdering;
 
 use super::process;
-use crate::arena::layout::Participant;
+use crate::arena::layout::{OBSERVING, PERSISTENT, Participant};
 use crate::arena::{Arena, HeapGuard, NO_PLACE};
 use crate::error::{Error, Result};
 use crate::lock::Wait;
@@ -52,6 +52,17 @@ impl Arena {
             return Ok(index);
         }
         Err(Error::too_many("processes attached", PARTICIPANTS as usize))
+    }
+
+    /// Whether this is a transient store that no living process has open to change it.
+    pub(crate) fn is_orphan(&self) -> Result<bool> {
+        let counts = self.writable() && self.own_state() != OBSERVING;
+        Ok(!counts && !self.is_removed() && self.is_left()?)
+    }
+
+    /// The same, but for this process.
+    pub(crate) fn is_left(&self) -> Result<bool> {
+        Ok(self.header().lifetime.load(Ordering::Acquire) != PERSISTENT && !self.is_shared()?)
     }
 
     fn enter(&self, index: u32, state: u64, wait: &Wait) -> Result<()> {
