@@ -1,8 +1,7 @@
 //! From tokens to what there is to generate: the type, its fields or variants, their attributes.
 
-use std::fmt::Display;
 
-use proc_macro2::{TokenStream, TokenTree};
+use proc_macro2::TokenTree;
 use quote::ToTokens;
 use syn::ext::IdentExt;
 use syn::meta::ParseNestedMeta;
