@@ -438,7 +438,9 @@ class Run:
     def replay(
         self, store: StructStore, /, *, speed: float = 1.0, start: float = 0.0, topics: Sequence[str] = ...
     ) -> None:
-        """Makes a black box write a file now, with a remark. Other recordings only get the remark. Raises BlockingIOError as mark() does."""
+        """Puts the state at `start` into a store, and then plays the rest, `speed` times as fast as it was recorded. Changes of one
+        transaction are applied in one transaction, and every sample is published. `speed` is a number from 0.001 to 1000. `topics` are
+        prefixes of the topics to play; by default, all are played.
         """
     def to_pandas(self, path: str) -> Any:
         """The fields of a struct, or of the records of a stream, as a pandas.DataFrame. It has a row for each change of the struct, or
