@@ -1,6 +1,5 @@
 //! From tokens to what there is to generate: the type, its fields or variants, their attributes.
 
-
 use proc_macro2::TokenTree;
 use quote::ToTokens;
 use syn::ext::IdentExt;
