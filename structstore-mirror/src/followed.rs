@@ -157,15 +157,26 @@ impl Part {
     pub(crate) fn is_changed(&self, store: &Struct, path: &Path) -> bool {
         let here = value_at(store, path).map(|value| self.selection.without(path, value));
         let mut found = Vec::new();
-        differences(path, here.as_ref(), self.expected(path).as_ref(), &mut found);
+        differences(path, here.as_ref(), self.expected(store, path).as_ref(), &mut found);
         !found.is_empty()
     }
 
-    pub(crate) fn expected(&self, path: &Path) -> Option<Value<'static>> {
-        match self.asked.get(path) {
+    /// What the owner has at a path, or was asked for, as it looks here: structs stay for what is excluded in them.
+    pub(crate) fn expected(&self, store: &Struct, path: &Path) -> Option<Value<'static>> {
+        let expected = match self.asked.get(path) {
             Some(asked) => asked.clone(),
             None => value_at(&self.shadow, path),
+        };
+        match expected {
+            None => self.selection.excluded_below(store, path).map(|_| self.with_excluded(store, path, None)),
+            Some(value) => Some(self.with_excluded(store, path, Some(value))),
         }
+    }
+
+    /// A value of the owner, or nothing, with the structs in it that stay for what is excluded here, and without that.
+    fn with_excluded(&self, store: &Struct, path: &Path, value: Option<Value<'static>>) -> Value<'static> {
+        let value = value.unwrap_or_else(|| Value::Struct(Vec::new()));
+        self.selection.without(path, self.selection.keep(store, path, value))
     }
 
     /// Forgets what is known of more fields than a store is likely to have: an owner may name any number of them. Then large arrays that are

@@ -315,8 +315,8 @@ impl Follower {
             // What is changed here while the state is asked for is lost, and said.
             let here = value_at(store, &path).map(|value| selection.without(&path, value));
             let mut lost = Vec::new();
-            differences(&path, here.as_ref(), value_at(&shadow, &path).as_ref(), &mut lost);
-            lost.retain(|path| !part.failed.contains(path));
+            differences(&path, here.as_ref(), part.expected(store, &path).as_ref(), &mut lost);
+            lost.retain(|path| !part.failed.iter().any(|failed| path.starts_with(failed)));
             let (index, count) = (part.index, lost.len() as u64);
             for path in lost.iter().take(PENDING) {
                 self.shared
@@ -540,8 +540,10 @@ impl Follower {
             let mut other = Vec::new();
             for path in paths.iter().filter(|path| part.selection.has(path)) {
                 let here = value_at(store, path).map(|value| part.selection.without(path, value));
-                differences(path, here.as_ref(), part.expected(path).as_ref(), &mut other);
+                differences(path, here.as_ref(), part.expected(store, path).as_ref(), &mut other);
             }
+            // What could not be assigned here is said, and stays as it is.
+            other.retain(|path| !part.failed.iter().any(|failed| path.starts_with(failed)));
             if other.is_empty() {
                 continue;
             }
@@ -572,6 +574,7 @@ impl Follower {
             }
         }
         let mut errors = Vec::new();
+        let (set, gone) = spared(store, &part.selection, set, gone, &mut errors);
         let is_done = assign(store, &set, &gone, &[], &mut errors);
         self.shared.status(part.index, |status| {
             errors.into_iter().for_each(|(path, error)| status.set_error(&path, Some(error)));
@@ -586,7 +589,7 @@ impl Follower {
         let Some(part) = self.parts.get_mut(at) else { return };
         let (mut set, mut gone) = (Vec::new(), Vec::new());
         for path in &paths {
-            let value = value_at(store, path);
+            let value = value_at(store, path).map(|value| part.selection.without(path, value));
             part.asked.insert(path.clone(), value.clone());
             match value {
                 Some(value) => set.push((path.clone(), value)),

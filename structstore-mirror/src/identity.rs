@@ -3,9 +3,6 @@
 use crate::clock::wall_now;
 use crate::key::text;
 
-/// Before any owner started, in nanoseconds since 1970.
-const FIRST: u64 = 1_500_000_000_000_000_000;
-
 /// Host and process id of an owner, for people.
 pub(crate) fn named(owner: &str) -> String {
     owner.split_once(' ').map_or(owner, |(_, named)| named).to_owned()
@@ -15,9 +12,9 @@ pub(crate) fn named(owner: &str) -> String {
 pub(crate) fn owner_of(key: &str) -> Option<String> {
     let owner = text(key.rsplit_once('/')?.1)?;
     let mut words = owner.split(' ');
-    let started: u64 = words.next().filter(|digits| digits.len() == 20)?.parse().ok()?;
+    words.next().filter(|digits| digits.len() == 20)?.parse::<u64>().ok()?;
     let is_whole = words.next().is_some() && words.next()?.parse::<u32>().is_ok() && words.next().is_none();
-    (is_whole && started > FIRST).then_some(owner)
+    is_whole.then_some(owner)
 }
 
 /// What this process is called: when it started, so that of two the older one is known, host, and process id.

@@ -32,7 +32,7 @@ use crate::parts::Selection;
 use crate::plain::Plain;
 use crate::protocol::{BEAT, LARGEST};
 use crate::requests::{Question, Requests, Waiting};
-use crate::room::Room;
+use crate::room::{Room, Taken};
 use crate::shared::Shared;
 use crate::thread::spawn;
 
@@ -56,7 +56,9 @@ const ROOM: usize = 64 << 20;
 const REQUESTS: usize = 64;
 
 /// A message for all who have asked for the same.
-type Answer = (Vec<Query>, Message);
+type Answer = (Vec<Asked>, Message);
+/// A question for the state, with the room that it takes.
+type Asked = (Query, Taken);
 
 pub(crate) struct Owner {
     shared: Arc<Shared>,
@@ -65,7 +67,7 @@ pub(crate) struct Owner {
     parts: Vec<Part>,
     questions: Receiver<Waiting<Question>>,
     /// Who has asked for the state of a part, or for an array, and has no answer yet.
-    asked: BTreeMap<(usize, Option<Path>), Vec<Query>>,
+    asked: BTreeMap<(usize, Option<Path>), Vec<Asked>>,
     /// When questions are looked at again: answers take at most half of the time.
     next_answer: Instant,
     /// Answers, which another thread sends: it may wait for the network.
@@ -250,7 +252,7 @@ impl Owner {
                 let batch = batches.wait(Some(TICK), |changed| wanted(&selections, changed))?;
                 if let Some(batch) = batch {
                     look = now + self.period;
-                    self.publish(store, batch, &mut readers);
+                    batches.report(self.publish(store, batch, &mut readers));
                 }
             } else {
                 std::thread::sleep(TICK.min(look.saturating_duration_since(now)));
@@ -276,49 +278,27 @@ impl Owner {
             };
             let Some(value) = value else { continue };
             let value = part.selection.without(&path, value);
-            part.add_streams(at, store, &path, &value, readers, false);
+            part.add_streams(at, store, &path, &value, readers, false)?;
         }
         Ok(())
     }
 
-    /// Sends what is new to each part.
-    fn publish(&mut self, store: &Struct, batch: Batch, readers: &mut Readers<Followed>) {
-        let time = wall_of(batch.time);
+    /// Sends what is new to each part. Returns the paths of what somebody has taken meanwhile: they are to be told later.
+    fn publish(&mut self, store: &Struct, batch: Batch, readers: &mut Readers<Followed>) -> Vec<Path> {
+        let (time, epoch) = (wall_of(batch.time), self.epoch);
         let mut changes: Vec<Changes> = self.parts.iter().map(|_| Changes::default()).collect();
+        let mut later = Vec::new();
         for (path, found) in batch.values {
-            for (at, (part, changes)) in self.parts.iter_mut().zip(&mut changes).enumerate() {
-                let selection = &part.selection;
-                if !selection.has(&path) {
-                    continue;
+            let mut told = || {
+                for (at, (part, changes)) in self.parts.iter_mut().zip(&mut changes).enumerate() {
+                    if part.selection.has(&path) {
+                        part.tell(at, store, (epoch, time), &path, found.as_ref(), readers, changes)?;
+                    }
                 }
-                match &found {
-                    None => {
-                        part.forget(&path);
-                        changes.gone.push(path.clone());
-                    }
-                    Some(Found::Value(value)) => {
-                        let value = selection.without(&path, value.clone());
-                        part.streams.retain(|stream, _| !stream.starts_with(&path));
-                        part.add_streams(at, store, &path, &value, readers, true);
-                        part.new_metas(store, &path, &value, &mut changes.metas);
-                        changes.set.push((path.clone(), value));
-                    }
-                    Some(Found::Stream(stream)) => {
-                        let is_known = part.streams.get(&path).is_some_and(|known| known.is_same(stream));
-                        if !is_known && let Ok(value) = stream.value() {
-                            part.streams.insert(path.clone(), stream.clone());
-                            readers.add((at, path.clone()), stream.clone(), 0);
-                            changes.set.push((path.clone(), Value::Stream(value)));
-                        }
-                    }
-                    Some(Found::Array(large)) => {
-                        part.streams.retain(|stream, _| !stream.starts_with(&path));
-                        if let Ok(array) = large.view().and_then(Elements::into_value) {
-                            part.send_array(self.epoch, time, &path, array);
-                        }
-                    }
-                    Some(Found::Struct(_) | Found::List(_)) => {}
-                }
+                Ok::<(), structstore::Error>(())
+            };
+            if waiting_at_most(BRIEFLY, &mut told).is_err() {
+                later.push(path);
             }
         }
         for (part, changes) in self.parts.iter_mut().zip(changes) {
@@ -334,6 +314,7 @@ impl Owner {
             send(&self.shared, &part.deltas, &Message::Delta { mark, bulk: part.number, set, gone, metas });
             self.shared.status(part.index, |status| status.seq = mark.seq);
         }
+        later
     }
 
     /// Answers what was asked until now: for each state or array once, whoever has asked for it. Then it is silent for as long as that
@@ -349,7 +330,7 @@ impl Owner {
             return Ok(());
         }
         for _ in 0..REQUESTS {
-            let Ok(Waiting { part: at, of, .. }) = self.questions.try_recv() else { break };
+            let Ok(Waiting { part: at, of, place }) = self.questions.try_recv() else { break };
             match of {
                 Question::State(query) => {
                     let Some(part) = self.parts.get(at) else { continue };
@@ -357,19 +338,16 @@ impl Owner {
                     // Who finds no room asks again.
                     if self.asked.len() < REQUESTS || self.asked.contains_key(&what) {
                         let same = self.asked.entry(what).or_default();
-                        same.push(query);
+                        same.push((query, place));
                         same.truncate(REQUESTS);
                     }
                 }
-                Question::Changed { query, refused, paths } => {
-                    // Also what was changed back at once.
-                    batches.report(paths);
-                    let _ = self.answers.try_send((vec![query], Message::Answer { refused }));
-                }
+                // Also what was changed back at once is told.
+                Question::Changed(paths) => batches.report(paths),
             }
         }
         while let Some(((at, array), queries)) = self.asked.pop_first() {
-            match waiting_at_most(BRIEFLY, || self.answer_to(store, batches, readers, at, array.as_ref())) {
+            match self.answer_to(store, batches, readers, at, array.as_ref()) {
                 Err(error) if error.kind() == ErrorKind::LockTimeout => {
                     // Somebody holds something: later.
                     self.asked.insert((at, array), queries);
@@ -400,8 +378,8 @@ impl Owner {
         let found = self.look(store, batches, readers, &path)?;
         let Some(part) = self.parts.get(at) else { return Ok(None) };
         match array {
-            Some(_) => Ok(part.array(self.epoch, path, found)),
-            None => part.state(self.epoch, store, found).map(Some),
+            Some(_) => waiting_at_most(BRIEFLY, || part.array(self.epoch, path, found)),
+            None => waiting_at_most(BRIEFLY, || part.state(self.epoch, store, found)).map(Some),
         }
     }
 
@@ -414,11 +392,13 @@ impl Owner {
         asked: &Path,
     ) -> structstore::Result<Option<Found>> {
         let selections: Vec<&Selection> = self.parts.iter().map(|part| &part.selection).collect();
-        let mut batch = batches
-            .read_now(|changed| wanted(&selections, changed).into_iter().chain([asked.clone()]).collect())?;
+        let all = |changed: &[Path]| {
+            wanted(&selections, changed).into_iter().chain([asked.clone()]).collect::<Vec<Path>>()
+        };
+        let mut batch = waiting_at_most(BRIEFLY, || batches.read_now(all))?;
         let found = batch.values.pop().and_then(|(_, found)| found);
         if !batch.values.is_empty() {
-            self.publish(store, batch, readers);
+            batches.report(self.publish(store, batch, readers));
         }
         Ok(found)
     }
@@ -497,16 +477,59 @@ impl Part {
         wanted.parse().ok().filter(|path| self.selection.has(path))
     }
 
-    fn array(&self, epoch: u64, path: Path, found: Option<Found>) -> Option<Message> {
-        let value = value_of(found)?;
-        Some(Message::Array { mark: self.mark(epoch, wall_now()), number: self.number, path, value })
+    fn array(&self, epoch: u64, path: Path, found: Option<Found>) -> structstore::Result<Option<Message>> {
+        let (mark, number) = (self.mark(epoch, wall_now()), self.number);
+        Ok(value_of(found)?.map(|value| Message::Array { mark, number, path, value }))
+    }
+
+    /// Takes note of what is at a path, for the message of a batch; large arrays are sent at once. Fails only for what is held.
+    #[expect(clippy::too_many_arguments, reason = "what is told, of what, and where to")]
+    fn tell(
+        &mut self,
+        at: usize,
+        store: &Struct,
+        (epoch, time): (u64, u64),
+        path: &Path,
+        found: Option<&Found>,
+        readers: &mut Readers<Followed>,
+        changes: &mut Changes,
+    ) -> structstore::Result<()> {
+        match found {
+            None => {
+                self.forget(path);
+                changes.gone.push(path.clone());
+            }
+            Some(Found::Value(value)) => {
+                let value = self.selection.without(path, value.clone());
+                self.streams.retain(|stream, _| !stream.starts_with(path));
+                self.add_streams(at, store, path, &value, readers, true)?;
+                self.new_metas(store, path, &value, &mut changes.metas)?;
+                changes.set.push((path.clone(), value));
+            }
+            Some(Found::Stream(stream)) => {
+                let is_known = self.streams.get(path).is_some_and(|known| known.is_same(stream));
+                if !is_known && let Some(value) = unless_held(stream.value())? {
+                    self.streams.insert(path.clone(), stream.clone());
+                    readers.add((at, path.clone()), stream.clone(), 0);
+                    changes.set.push((path.clone(), Value::Stream(value)));
+                }
+            }
+            Some(Found::Array(large)) => {
+                self.streams.retain(|stream, _| !stream.starts_with(path));
+                if let Some(array) = unless_held(large.view().and_then(Elements::into_value))? {
+                    self.send_array(epoch, time, path, array);
+                }
+            }
+            Some(Found::Struct(_) | Found::List(_)) => {}
+        }
+        Ok(())
     }
 
     /// All of the part, with what was found there.
     fn state(&self, epoch: u64, store: &Struct, found: Option<Found>) -> structstore::Result<Message> {
         let path = &self.selection.part;
         let (mark, bulk) = (self.mark(epoch, wall_now()), self.number);
-        let value = value_of(found).map(|value| self.selection.without(path, value));
+        let value = value_of(found)?.map(|value| self.selection.without(path, value));
         let mut metas = Vec::new();
         match &value {
             Some(Value::Struct(_)) => {
@@ -515,17 +538,13 @@ impl Part {
                 } else {
                     store.get_at::<Struct>(&path.to_string())
                 };
-                let bytes = match part.and_then(|part| part.to_bytes()) {
-                    Err(error) if error.kind() == ErrorKind::LockTimeout => return Err(error),
-                    bytes => bytes,
-                };
-                if let Ok(bytes) = bytes {
+                if let Some(bytes) = unless_held(part.and_then(|part| part.to_bytes()))? {
                     let told = Whole::from_bytes(&bytes)?.metas.into_iter();
                     metas.extend(told.map(|(inner, meta)| (path.join(&inner), meta)));
-                    metas.extend(meta_of(store, path).map(|meta| (path.clone(), meta)));
+                    metas.extend(meta_of(store, path)?.map(|meta| (path.clone(), meta)));
                 }
             }
-            Some(_) => metas.extend(meta_of(store, path).map(|meta| (path.clone(), meta))),
+            Some(_) => metas.extend(meta_of(store, path)?.map(|meta| (path.clone(), meta))),
             None => {}
         }
         metas.retain(|(path, meta)| self.selection.has(path) && !meta.is_empty());
@@ -548,15 +567,15 @@ impl Part {
         value: &Value<'_>,
         readers: &mut Readers<Followed>,
         is_new: bool,
-    ) {
+    ) -> structstore::Result<()> {
         match value {
             Value::Struct(fields) => {
                 for (name, value) in fields {
-                    self.add_streams(at, store, &path.then(&**name), value, readers, is_new);
+                    self.add_streams(at, store, &path.then(&**name), value, readers, is_new)?;
                 }
             }
             Value::Stream(_) => {
-                if let Ok(stream) = store.get_at::<AnyStream>(&path.to_string()) {
+                if let Some(stream) = unless_held(store.get_at::<AnyStream>(&path.to_string()))? {
                     let from = if is_new { 0 } else { stream.published() };
                     self.streams.insert(path.clone(), stream.clone());
                     readers.add((at, path.clone()), stream, from);
@@ -564,11 +583,18 @@ impl Part {
             }
             _ => {}
         }
+        Ok(())
     }
 
     /// What followers do not know yet of a field, and of those in it.
-    fn new_metas(&mut self, store: &Struct, path: &Path, value: &Value<'_>, new: &mut Vec<(Path, Meta)>) {
-        if let Some(meta) = meta_of(store, path)
+    fn new_metas(
+        &mut self,
+        store: &Struct,
+        path: &Path,
+        value: &Value<'_>,
+        new: &mut Vec<(Path, Meta)>,
+    ) -> structstore::Result<()> {
+        if let Some(meta) = meta_of(store, path)?
             && self.metas.get(path).map_or(!meta.is_empty(), |known| *known != meta)
         {
             self.metas.insert(path.clone(), meta.clone());
@@ -577,20 +603,30 @@ impl Part {
         if let Value::Struct(fields) = value {
             // Fields that are new in it have been told of nowhere yet.
             self.metas.retain(|known, _| known == path || !known.starts_with(path));
-            fields.iter().for_each(|(name, value)| self.new_metas(store, &path.then(&**name), value, new));
+            for (name, value) in fields {
+                self.new_metas(store, &path.then(&**name), value, new)?;
+            }
         }
+        Ok(())
     }
 }
 
 /// What is declared of a field, if anything is.
-fn meta_of(store: &Struct, path: &Path) -> Option<Meta> {
-    let (Step::Name(name), above) = path.steps().split_last()? else { return None };
+fn meta_of(store: &Struct, path: &Path) -> structstore::Result<Option<Meta>> {
+    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(None) };
     let parent: Path = above.iter().cloned().collect();
-    let meta = match parent.is_root() {
+    unless_held(match parent.is_root() {
         true => store.meta(&**name),
-        false => store.get_at::<Struct>(&parent.to_string()).ok()?.meta(&**name),
-    };
-    meta.ok()
+        false => store.get_at::<Struct>(&parent.to_string()).and_then(|parent| parent.meta(&**name)),
+    })
+}
+
+/// What was read, if it is there. An error if somebody holds it, so that it is not known.
+fn unless_held<T>(read: structstore::Result<T>) -> structstore::Result<Option<T>> {
+    match read {
+        Err(error) if error.kind() == ErrorKind::LockTimeout => Err(error),
+        read => Ok(read.ok()),
+    }
 }
 
 fn wanted(selections: &[&Selection], changed: &[Path]) -> Vec<Path> {
@@ -613,7 +649,7 @@ fn send_plain(publisher: &Publisher<'static>, message: &Message) {
     }
 }
 
-fn reply(shared: &Shared, queries: &[Query], message: &Message) {
+fn reply(shared: &Shared, queries: &[Asked], message: &Message) {
     match message.to_bytes() {
         Ok(bytes) if bytes.len() as u64 > LARGEST => {
             shared
@@ -621,7 +657,7 @@ fn reply(shared: &Shared, queries: &[Query], message: &Message) {
         }
         Ok(bytes) => {
             let bytes = ZBytes::from(bytes);
-            for query in queries {
+            for (query, _) in queries {
                 let _ = query.reply(query.key_expr().clone(), bytes.clone()).wait();
             }
         }
@@ -630,13 +666,15 @@ fn reply(shared: &Shared, queries: &[Query], message: &Message) {
 }
 
 /// What was found as a value.
-fn value_of(found: Option<Found>) -> Option<Value<'static>> {
-    match found? {
-        Found::Value(value) => Some(value),
-        Found::Array(large) => large.view().and_then(Elements::into_value).ok().map(Value::Array),
-        Found::Stream(stream) => stream.value().ok().map(Value::Stream),
-        Found::Struct(_) | Found::List(_) => None,
-    }
+fn value_of(found: Option<Found>) -> structstore::Result<Option<Value<'static>>> {
+    Ok(match found {
+        Some(Found::Value(value)) => Some(value),
+        Some(Found::Array(large)) => {
+            unless_held(large.view().and_then(Elements::into_value))?.map(Value::Array)
+        }
+        Some(Found::Stream(stream)) => unless_held(stream.value())?.map(Value::Stream),
+        None | Some(Found::Struct(_) | Found::List(_)) => None,
+    })
 }
 
 /// Waits until no other process owns a part, for the lease of one that has died.

@@ -8,6 +8,8 @@ use std::time::Duration;
 use structstore::binding_support::waiting_at_most;
 use structstore::path::{Path, Step};
 use structstore::{StructStoreShared, Value};
+use zenoh::Wait;
+use zenoh::bytes::ZBytes;
 use zenoh::query::Query;
 
 use crate::message::Message;
@@ -30,8 +32,8 @@ pub(crate) struct Waiting<T> {
 pub(crate) enum Question {
     /// For the state, or an array.
     State(Query),
-    /// To tell of a change that was requested, and is made or refused, and to answer.
-    Changed { query: Query, refused: Option<String>, paths: Vec<Path> },
+    /// To tell what is at these paths: it was changed on request.
+    Changed(Vec<Path>),
 }
 
 pub(crate) struct Requests {
@@ -58,8 +60,12 @@ impl Requests {
                 Ok(paths) => (None, paths),
                 Err(reason) => (Some(reason), Vec::new()),
             };
-            if done.send(Waiting { part, of: Question::Changed { query, refused, paths }, place }).is_err() {
+            if !paths.is_empty() && done.send(Waiting { part, of: Question::Changed(paths), place }).is_err()
+            {
                 return;
+            }
+            if let Ok(bytes) = (Message::Answer { refused }).to_bytes() {
+                let _ = query.reply(query.key_expr().clone(), ZBytes::from(bytes)).wait();
             }
         }
     }

@@ -414,8 +414,8 @@ fn an_older_owner_that_lives_ends_the_younger_and_one_that_dies_does_not() {
         session(&[("mode", r#""peer""#), ("connect/endpoints", &format!("[{:?}]", robot.endpoint()))]);
     // Of 2020, and so the older one.
     let key = "structstore/1/robot/@p/arm/@owner/01600000000000000000%20far%201";
-    // Of 1970, which no owner is, and what no owner is called.
-    let keys = ["00000000000000000001%20far%201", "1%20far%201", "01600000000000000000%20far"];
+    // What no owner is called.
+    let keys = ["1%20far%201", "01600000000000000000%20far", "x%20far%201"];
     let declare = |key| {
         let key = format!("structstore/1/robot/@p/arm/@owner/{key}");
         session.liveliness().declare_token(key).wait().unwrap()
@@ -751,4 +751,29 @@ fn many_questions_keep_nothing_back() {
         });
         over.store(true, std::sync::atomic::Ordering::Relaxed);
     });
+}
+
+#[test]
+fn a_struct_that_stays_for_what_is_excluded_is_no_change() {
+    let (robot, desk) = (Robot::new(), Desk::new());
+    robot.store.ensure_struct("arm").unwrap().set("x", 1).unwrap();
+    let _owner = robot.own(Options::new().own(Path::ROOT).write(true));
+    let follower = desk.follow(&robot, Options::new().follow(Path::ROOT).write(true).exclude(at("arm.raw")));
+    let copy = desk.store();
+    until("the state", || copy.get_at::<i64>("arm.x").is_ok());
+    copy.set_at("arm.raw", "my own").unwrap();
+    robot.store.delete("arm").unwrap();
+    until("x is gone", || copy.get_at::<i64>("arm.x").is_err());
+    robot.store.ensure_struct("arm").unwrap().set("x", 2).unwrap();
+    until("x is back", || copy.get_at::<i64>("arm.x").is_ok_and(|x| x == 2));
+    // One that is made there, with what is excluded in it.
+    copy.set("arm", Value::record([("raw", Value::from("mine")), ("x", Value::from(3))])).unwrap();
+    until("the owner has it", || robot.store.get_at::<i64>("arm.x").is_ok_and(|x| x == 3));
+    thread::sleep(Duration::from_millis(300));
+    let before = part(&follower).seq;
+    thread::sleep(Duration::from_millis(300));
+    assert_eq!(part(&follower).seq, before, "nothing goes back and forth");
+    assert_eq!(robot.store.to_string(), r#"{"arm": {"x": 3}}"#);
+    assert_eq!(copy.get_at::<String>("arm.raw").unwrap(), "mine");
+    assert_eq!((part(&follower).reverted, part(&follower).refused), (0, 0), "{:?}", follower.remarks());
 }

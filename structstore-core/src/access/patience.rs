@@ -26,7 +26,7 @@ const YIELDING: Duration = Duration::from_millis(1);
 const NAP: Duration = Duration::from_micros(100);
 
 /// A lock that was in the way, as it was found: another hold of it, by the same thread or another one, is another one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Obstacle {
     word: u64,
     seen: u64,

@@ -2,7 +2,8 @@
 
 use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::mem::ManuallyDrop;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd};
 use std::os::unix::fs::{FileExt, MetadataExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -337,7 +338,10 @@ impl Backing {
 
 /// Extends a file by writing zeroes behind its end, where nobody looks yet.
 fn zero(file: BorrowedFd<'_>, from: u64, size: u64) -> io::Result<()> {
-    let (zeroes, file) = ([0; ZEROES], File::from(file.try_clone_to_owned()?));
+    // Not a copy of the descriptor, which a child that is forked meanwhile would keep, and with it the lock of this process.
+    // SAFETY: open for as long as it is borrowed, and never closed by this.
+    let file = ManuallyDrop::new(unsafe { File::from_raw_fd(file.as_raw_fd()) });
+    let zeroes = [0; ZEROES];
     for at in (from.max(file.metadata()?.len())..size).step_by(ZEROES) {
         let left = usize::try_from(size.saturating_sub(at)).unwrap_or(ZEROES);
         file.write_all_at(zeroes.get(..left).unwrap_or(&zeroes), at)?;

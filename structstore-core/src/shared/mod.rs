@@ -152,6 +152,8 @@ impl StructStoreShared {
             let reopened = match (&self.opening.place, self.arena.segment().backing()) {
                 (Place::Descriptor, Backing::File { file, access, .. }) => {
                     // Not a copy of the descriptor: a mapping would keep this attachment's description.
+                    file.verify()
+                        .map_err(|errno| self.opening.place.io("use", errno.into(), String::new()))?;
                     let file = reopen(&**file, *access)
                         .map_err(|source| self.opening.place.io("open", source, String::new()))?;
                     attach(&options, Place::Descriptor, Some(file.into()))

@@ -5,7 +5,7 @@
 //! after the values are read: whoever changes something counts it before its lock is released, so whatever a reader can have seen
 //! is among the paths. So no batch has one half of a transaction.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
 
 use super::pause::Pause;
@@ -26,6 +26,12 @@ use crate::value::{ArrayValue, DType, Kind, Value};
 
 /// The largest array that is copied together with the values beside it, in bytes.
 pub const COPIED: u64 = 64 << 10;
+
+/// After how long a batch no longer waits for those who hold parts in turns.
+const LATE: Duration = Duration::from_millis(250);
+
+/// How many holds are remembered.
+const HOLDS: usize = 64;
 
 /// When to look again at what was held.
 const DEFERRED: Duration = Duration::from_millis(10);
@@ -156,6 +162,8 @@ pub struct Batches {
     reading: Reading,
     /// What was wanted, and is held: it is in a later batch.
     deferred: BTreeSet<Path>,
+    /// The holds that were in the way of reading, and since when each is.
+    held: HashMap<Obstacle, Instant>,
 }
 
 /// How structs and lists are read.
@@ -179,6 +187,7 @@ impl Batches {
             part: part.clone(),
             reading: Reading::Counts,
             deferred: BTreeSet::new(),
+            held: HashMap::new(),
         })
     }
 
@@ -211,7 +220,17 @@ impl Batches {
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
             let again = Some(DEFERRED).filter(|_| !self.deferred.is_empty());
-            let changed = self.watch.wait(left.into_iter().chain(again).min())?;
+            let changed = match self.watch.wait(left.into_iter().chain(again).min()) {
+                // Before the end is told: what was left for later, as far as it is free.
+                Err(error) if error.kind() == ErrorKind::StaleHandle && !self.deferred.is_empty() => {
+                    let last = std::mem::take(&mut self.deferred).into_iter().collect();
+                    let batch = self.read(last, &mut wanted, Duration::ZERO);
+                    self.deferred.clear();
+                    let told = batch.ok().filter(|batch| !batch.values.is_empty());
+                    return told.map_or(Err(error), |batch| Ok(Some(batch)));
+                }
+                changed => changed?,
+            };
             if changed.is_none() && (self.deferred.is_empty() || self.part.handle.store().is_closed()) {
                 return Ok(None);
             }
@@ -272,7 +291,11 @@ impl Batches {
         mut wanted: impl FnMut(&[Path]) -> Vec<Path>,
         patience: Duration,
     ) -> Result<Batch> {
-        let Batches { watch, part: Struct { handle: part }, reading, deferred } = self;
+        let Batches { watch, part: Struct { handle: part }, reading, deferred, held: holds } = self;
+        let start = Instant::now();
+        if holds.len() > HOLDS {
+            holds.clear();
+        }
         let mut seen: BTreeSet<Path> = changed.iter().cloned().collect();
         let mut add = |paths: Vec<Path>, changed: &mut Vec<Path>| {
             changed.extend(paths.into_iter().filter(|path| seen.insert(path.clone())));
@@ -284,41 +307,40 @@ impl Batches {
             paths
         };
         let mut pause = Pause::default();
-        let mut in_the_way: Option<(Obstacle, Instant)> = None;
         let (time, paths, found) = 'read: loop {
             for _ in 0..TRIES {
                 let (time, version) = (now(), watch.version());
-                add(watch.changes()?, changed);
+                add(watch.look(Duration::ZERO).at(part)?, changed);
                 let paths = want(changed, &held);
+                // Those who hold parts in turns, each for a moment, are not waited for without end.
+                let is_late = patience < Duration::MAX && start.elapsed() >= LATE;
                 match attempt(part, &paths, *reading)? {
-                    Ok(found) if watch.version() == version && !watch.is_briefly_held() => {
+                    Ok(found) if watch.version() == version && (is_late || !watch.is_briefly_held()) => {
                         break 'read (time, paths, found);
                     }
                     Ok(_) => {}
-                    Err(hold) if in_the_way.is_some_and(|(before, _)| before == hold) => {}
-                    Err(hold) => in_the_way = Some((hold, Instant::now())),
+                    Err(hold) => {
+                        let since = *holds.entry(hold).or_insert_with(Instant::now);
+                        if is_late || since.elapsed() >= patience {
+                            for path in paths {
+                                let found = attempt(part, std::slice::from_ref(&path), *reading)?;
+                                if found.is_err_and(|other| is_late || other == hold) {
+                                    held.insert(path);
+                                }
+                            }
+                        }
+                    }
                 }
                 std::thread::yield_now();
             }
             if let Some(granted) = hold(part)? {
                 let time = now();
-                add(watch.changes()?, changed);
+                add(watch.look(Duration::ZERO).at(part)?, changed);
                 let paths = want(changed, &held);
                 let found = part
                     .whole(|arena, node, extent| look(arena, (part.id(), node), &paths, *reading, extent));
                 granted.end_unchanged();
                 break (time, paths, found);
-            }
-            if let Some((hold, since)) = in_the_way
-                && since.elapsed() >= patience
-            {
-                for path in want(changed, &held) {
-                    if attempt(part, std::slice::from_ref(&path), *reading)?.err() == Some(hold) {
-                        held.insert(path);
-                    }
-                }
-                in_the_way = None;
-                continue;
             }
             pause.rest()?;
         };

@@ -9,7 +9,7 @@ pub use batch::{Batch, Batches, COPIED, Elements, Found, LargeArray};
 #[cfg(feature = "stream")]
 pub type WatchStream = crate::blocking::BlockingStream<Result<Vec<Path>>>;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -70,8 +70,8 @@ pub struct Watch {
     seen: Seen,
     /// What was found in a look that failed.
     found: Vec<Path>,
-    /// A hold that is in the way of looking at what may have changed, and since when.
-    held: Option<(Obstacle, Instant)>,
+    /// The holds that are in the way of looking at what may have changed, and since when each is.
+    held: HashMap<Obstacle, Instant>,
     pause: Pause,
     cancelled: Arc<AtomicBool>,
     failed: bool,
@@ -133,7 +133,7 @@ impl Watch {
                 registration,
                 seen,
                 found: Vec::new(),
-                held: None,
+                held: HashMap::new(),
                 pause: Pause::default(),
                 cancelled: Arc::default(),
                 failed: false,
@@ -154,7 +154,8 @@ impl Watch {
     ///
     /// [`ErrorKind::StaleHandle`] if the part was removed, [`ErrorKind::HeldByGuard`] if this thread holds it.
     pub fn changes(&mut self) -> Result<Vec<Path>> {
-        self.look().at(&self.handle)
+        // Half of the time while something is held: then a hold that follows upon another one cannot keep it back.
+        self.look(self.pause.length()).at(&self.handle)
     }
 
     /// Waits until something changes, and returns the paths; `None` after `timeout`, or if the watch is cancelled or its store
@@ -176,11 +177,11 @@ impl Watch {
             if !changes.is_empty() {
                 return Ok(Some(changes));
             }
-            if removed && self.held.is_none() {
+            if removed && self.held.is_empty() {
                 return Err(Error::gone("removed"));
             }
             // What is held is looked at again after a while, even if nobody tells that it is free.
-            let again = Instant::now().checked_add(self.pause.length()).filter(|_| self.held.is_some());
+            let again = Instant::now().checked_add(self.pause.length()).filter(|_| !self.held.is_empty());
             let until = deadline.into_iter().chain(again).min();
             let seen = self.seen.counts.below;
             let slept =
@@ -188,7 +189,7 @@ impl Watch {
             if !slept && until == deadline {
                 return Ok(None);
             }
-            if self.held.is_some() {
+            if !slept && !self.held.is_empty() {
                 self.pause.lengthen();
             }
         }
@@ -229,32 +230,27 @@ impl Watch {
 
     /// Whether something that may have changed could not be looked at, but is going to be free soon, as far as one can tell.
     fn is_briefly_held(&self) -> bool {
-        self.held.is_some_and(|(_, since)| since.elapsed() < BRIEF)
+        self.held.values().any(|since| since.elapsed() < BRIEF)
     }
 
-    fn look(&mut self) -> Result<Vec<Path>> {
+    /// Looks at what has changed, and waits for at most so long for what is held.
+    fn look(&mut self, patience: Duration) -> Result<Vec<Path>> {
         // In a child, whose parent's watch this was, nobody has counted for it; without write permission nobody does.
         let uncounted = self.registration.renew(&self.handle)? || self.registration.place.is_none();
-        // Half of the time while something is held: then a hold that follows upon another one cannot keep it back.
-        let mut round = Round::new(uncounted, self.pause.length());
+        let mut round = Round::new(uncounted, patience);
         round.changes = std::mem::take(&mut self.found);
-        match self.seen.look(&self.handle.near(), &mut round) {
-            Ok(_) => {
-                let since = |hold| match self.held {
-                    Some((before, since)) if before == hold => since,
-                    _ => Instant::now(),
-                };
-                self.held = round.held.map(|hold| (hold, since(hold)));
-                if self.held.is_none() {
-                    self.pause = Pause::default();
-                }
-                Ok(round.changes)
-            }
-            Err(error) => {
-                self.found = round.changes;
-                Err(error)
-            }
+        let looked = self.seen.look(&self.handle.near(), &mut round);
+        if let Err(error) = looked {
+            self.found = round.changes;
+            return Err(error);
         }
+        let now = Instant::now();
+        let held = round.held.into_iter().map(|hold| (hold, self.held.get(&hold).copied().unwrap_or(now)));
+        self.held = held.collect();
+        if self.held.is_empty() {
+            self.pause = Pause::default();
+        }
+        Ok(round.changes)
     }
 }
 
@@ -465,8 +461,8 @@ struct Round {
     uncounted: bool,
     /// How long to wait for what is held.
     patience: Duration,
-    /// What was in the way first.
-    held: Option<Obstacle>,
+    /// What was in the way.
+    held: HashSet<Obstacle>,
     /// How much was looked at.
     extent: Extent<'static>,
 }
@@ -482,7 +478,7 @@ impl Round {
             silent: false,
             uncounted,
             patience,
-            held: None,
+            held: HashSet::new(),
             extent: Extent::default(),
         }
     }
@@ -609,7 +605,7 @@ impl Seen {
                 self.missed = self.fresh;
                 // Others are not waited for as well.
                 round.patience = Duration::ZERO;
-                round.held.get_or_insert(hold);
+                round.held.insert(hold);
                 return Ok(false);
             }
         };
