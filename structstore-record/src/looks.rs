@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::stream::now;
 use structstore::watch::{Batches, Elements, Found};
 use structstore::{ErrorKind, Item as StoreItem, Value};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::options::Arrays;
 use crate::queue::Item;
 use crate::shared::{Shared, TICK};
@@ -26,11 +27,23 @@ pub(crate) struct Looks {
     /// How often each array has changed.
     counts: HashMap<Path, u32>,
     states: Instant,
+    /// When to try again to write one.
+    again: Instant,
 }
+
+/// How long to wait before a whole state is tried again.
+const AGAIN: Duration = Duration::from_secs(1);
 
 impl Looks {
     pub(crate) fn new(shared: Arc<Shared>, batches: Batches) -> Looks {
-        Looks { shared, batches, dirty: BTreeSet::new(), counts: HashMap::new(), states: Instant::now() }
+        Looks {
+            shared,
+            batches,
+            dirty: BTreeSet::new(),
+            counts: HashMap::new(),
+            states: Instant::now(),
+            again: Instant::now(),
+        }
     }
 
     /// The whole state, and a look at all of it.
@@ -78,10 +91,19 @@ impl Looks {
                 }
                 return self.shared.end();
             }
-            let due = self.states.elapsed() >= self.shared.options.states()
-                || self.shared.state_wanted.swap(false, Ordering::SeqCst);
-            if due && let Err(error) = self.write_state() {
-                return self.shared.fail(error);
+            let wanted = self.shared.state_wanted.load(Ordering::SeqCst);
+            let due = wanted || self.states.elapsed() >= self.shared.options.states();
+            if due && Instant::now() >= self.again {
+                self.shared.state_wanted.store(false, Ordering::SeqCst);
+                match waiting_at_most(TICK, || self.write_state()) {
+                    // A whole state takes a moment in which nobody holds anything.
+                    Err(Error::Store(error)) if error.kind() == ErrorKind::LockTimeout => {
+                        self.shared.state_wanted.store(true, Ordering::SeqCst);
+                        self.again = Instant::now() + AGAIN;
+                    }
+                    Err(error) => return self.shared.fail(error),
+                    Ok(()) => {}
+                }
             }
             thread::sleep(period.saturating_sub(start.elapsed()));
         }
@@ -90,16 +112,13 @@ impl Looks {
     }
 
     fn look(&mut self, timeout: Option<Duration>) -> structstore::Result<()> {
-        let (shared, dirty) = (Arc::clone(&self.shared), std::mem::take(&mut self.dirty));
+        let shared = Arc::clone(&self.shared);
+        self.batches.report(std::mem::take(&mut self.dirty));
         let wanted = |changed: &[Path]| {
             let leaves = changed.iter().flat_map(|path| shared.options.within(topic::leaf(path)));
-            leaves.chain(dirty.iter().cloned()).collect::<BTreeSet<Path>>().into_iter().collect()
+            leaves.collect::<BTreeSet<Path>>().into_iter().collect()
         };
-        let batch = match dirty.is_empty() {
-            true => self.batches.wait(timeout, wanted)?,
-            false => Some(self.batches.read_now(wanted)?),
-        };
-        if let Some(batch) = batch {
+        if let Some(batch) = self.batches.wait(timeout, wanted)? {
             self.push(batch.time, batch.values);
         }
         Ok(())
@@ -128,8 +147,16 @@ impl Looks {
             }
             Some(Found::Array(large)) => {
                 self.takes_array(&path).then_some(())?;
-                let array = large.view().and_then(Elements::into_value).ok()?;
-                Some(Value::Array(array))
+                match waiting_at_most(TICK, || large.view().and_then(Elements::into_value)) {
+                    Ok(array) => Some(Value::Array(array)),
+                    Err(error) => {
+                        // Somebody has taken it meanwhile: it is looked at again.
+                        if error.kind() == ErrorKind::LockTimeout {
+                            self.dirty.insert(path);
+                        }
+                        return None;
+                    }
+                }
             }
             Some(Found::Stream(stream)) => {
                 let value = stream.value().ok()?;

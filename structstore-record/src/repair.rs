@@ -6,7 +6,7 @@ use std::ops::ControlFlow;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path as FilePath, PathBuf};
 
-use mcap::records::{ChunkHeader, MessageIndex, Record};
+use mcap::records::{ChunkHeader, MessageIndex, Record, op};
 use mcap::{Attachment, Compression, Message, Summary, WriteOptions, Writer};
 use memmap2::Mmap;
 
@@ -91,13 +91,26 @@ fn survey(map: &[u8], file: &FilePath) -> Result<Repaired> {
     // A recorder that was killed leaves one record that is cut, and no end.
     let was_finished = map.len() > mcap::MAGIC.len() && map.ends_with(mcap::MAGIC);
     let cut = if rest == mcap::MAGIC { 0 } else { rest.len() as u64 };
-    let is_damaged = copy.missed > 0 || lacks_messages || was_finished && cut > 0;
+    let is_damaged = copy.missed > 0 || lacks_messages || cut > 0 && (was_finished || !is_cut_record(rest));
     Ok(Repaired {
         messages: copy.count,
         chunks: copy.chunks,
         bytes: copy.missed.saturating_add(cut),
         original: is_damaged.then(PathBuf::new),
     })
+}
+
+/// Whether this can be the beginning of one record, or of the end of a file.
+fn is_cut_record(rest: &[u8]) -> bool {
+    match rest.split_first() {
+        _ if mcap::MAGIC.starts_with(rest) => true,
+        Some((code, rest)) => {
+            let length = rest.first_chunk().map(|bytes| u64::from_le_bytes(*bytes));
+            let is_longer = length.is_none_or(|length| length > rest.len().saturating_sub(8) as u64);
+            (op::HEADER..=op::DATA_END).contains(code) && is_longer
+        }
+        None => true,
+    }
 }
 
 fn copy(map: &[u8], target: &FilePath, created: &File) -> Result<()> {

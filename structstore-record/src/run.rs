@@ -282,7 +282,9 @@ impl Run {
     /// [`Error::File`] and [`Error::Damaged`] if there is a file of its name that cannot be read.
     pub fn next(&self) -> Result<Option<Run>> {
         let Some((recording, number)) = &self.about.part else { return Ok(None) };
-        let (next, mut failed) = (Some((recording.clone(), number.saturating_add(1))), None);
+        // There is no file of the number after the last one.
+        let Some(following) = number.checked_add(1) else { return Ok(None) };
+        let (next, mut failed) = (Some((recording.clone(), following)), None);
         for file in self.candidates(*number) {
             match Run::read(&file) {
                 // One in which nothing is recorded yet.

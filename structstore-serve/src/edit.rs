@@ -197,12 +197,24 @@ pub(crate) fn refuse_read_only(
 }
 
 fn refuse_fields(part: &Struct, document: &Value<'_>, path: &Path) -> Result<(), Refusal> {
-    let Value::Struct(fields) = document else { return Ok(()) };
+    let Value::Struct(fields) = document else { return refuse_all(part, path) };
     for (name, value) in fields {
         let inner = path.then(&**name);
         refuse_field(part, name, &inner, &inner)?;
         if let Ok(part) = part.get::<Struct>(&**name) {
             refuse_fields(&part, value, &inner)?;
+        }
+    }
+    Ok(())
+}
+
+/// Fails if anything below is read-only: something else is to be in the place of all of it.
+fn refuse_all(part: &Struct, path: &Path) -> Result<(), Refusal> {
+    for name in part.names()? {
+        let inner = path.then(&name);
+        refuse_field(part, &name, path, &inner)?;
+        if let Ok(part) = part.get::<Struct>(&name) {
+            refuse_all(&part, &inner)?;
         }
     }
     Ok(())

@@ -662,6 +662,8 @@ fn a_document_leaves_read_only_fields_alone() {
         ("arm.fixed", "8"),
         ("arm.inner", r#"{"x": 8}"#),
         ("arm.inner.x", "8"),
+        ("arm", "8"),
+        ("", r#"{"arm": 8}"#),
     ] {
         let told = load(path, text);
         assert_eq!(told["type"], "refused", "{path}: {text}");
