@@ -213,6 +213,44 @@ fn what_is_held_is_in_a_later_batch() {
 }
 
 #[test]
+fn batches_go_on_beside_holds_however_fast_others_change() {
+    let store = StructStore::new();
+    store.set("x", 0_i64).unwrap();
+    let arms = ["first", "second", "third"].map(|name| store.ensure_struct(name).unwrap());
+    let mut batches = Batches::new(&store).unwrap();
+    let (held, wait) = std::sync::mpsc::channel();
+    let done = AtomicBool::new(false);
+    thread::scope(|scope| {
+        for arm in &arms {
+            let (held, done) = (held.clone(), &done);
+            scope.spawn(move || {
+                // It may have been changed, and is held again.
+                drop(arm.write().unwrap());
+                let guard = arm.write().unwrap();
+                held.send(()).unwrap();
+                while !done.load(Ordering::Relaxed) {
+                    thread::sleep(Duration::from_millis(1));
+                }
+                drop(guard);
+            });
+        }
+        arms.iter().for_each(|_| wait.recv().unwrap());
+        let writer = scope.spawn(|| {
+            let changes = (1_i64..).take_while(|_| !done.load(Ordering::Relaxed));
+            changes.for_each(|x| {
+                store.set("x", x).unwrap();
+                thread::sleep(Duration::from_micros(500));
+            });
+        });
+        let told = (0..200).map(|_| batches.wait(LIMIT, <[_]>::to_vec).unwrap()).filter(Option::is_some);
+        let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| told.count()));
+        done.store(true, Ordering::Relaxed);
+        writer.join().unwrap();
+        assert_eq!(told.unwrap(), 200);
+    });
+}
+
+#[test]
 fn writers_that_leave_no_moment_free_are_held_off() {
     let store = StructStore::new();
     let both = ends(&store);
