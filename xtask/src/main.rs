@@ -44,7 +44,7 @@ usage: cargo xtask <command>
   bench --check                     the same, and fail where a ratio is over its limit by more than a tenth
   sanitize                          run tests under AddressSanitizer and valgrind, where those are installed
   fuzz [TARGET] [--seconds N]       run all fuzzers, or one of: {targets}
-  aarch64 [COMMAND]...              run tests on emulated ARM, or a command that builds for it; takes root
+  aarch64 [wheel | COMMAND...]       run tests on emulated ARM, build and test the wheel for it, or run a command; takes root
   soak [--seconds N]                change a store in four processes that are killed at random
   install-c --prefix FOLDER         install headers and libraries for C and C++
   page                              build the page of the live viewer, by npm
