@@ -57,6 +57,8 @@ const PLATFORMS: [&str; 3] = ["manylinux_2_28_aarch64", "manylinux_2_17_aarch64"
 /// In the chroot: builds the wheel that is shipped, with the maturin and the zig of this machine. $1 is where their packages are.
 const WHEEL: &str = "
     export PYO3_CROSS=1 PYO3_CROSS_PYTHON_VERSION=3.10 CARGO_ZIGBUILD_ZIG_PATH=$1/ziglang/zig
+    # These are zig.
+    unset CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER CC CXX
     rm -rf /target/wheels
     cd structstore-py
     exec /workspace/target/venv/bin/maturin build --offline --locked --release --target $CARGO_BUILD_TARGET \
@@ -139,7 +141,9 @@ fn python(workspace: &Workspace) -> Result {
     // Those of the Python that the chroot has, which is Debian's.
     pip.args(["--only-binary=:all:", "--implementation=cp", "--python-version=3.14"]);
     pip.args(PLATFORMS.map(|platform| format!("--platform={platform}")));
-    step::run(pip.args(["numpy", "pytest", "hypothesis", "attrs", "pydantic"]).arg(&wheel))?;
+    step::run(
+        pip.args(["numpy", "pytest", "hypothesis", "attrs", "pydantic", "jsonschema", "mcap"]).arg(&wheel),
+    )?;
     step::run(&mut command(workspace, &["sh", "-euc", PYTHON].map(str::to_owned))?)
 }
 
