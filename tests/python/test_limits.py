@@ -90,7 +90,8 @@ def test_views_of_limited_arrays_say_how_to_assign(store: Store) -> None:
     assert type(store.samples.sum()) is np.float64
     view = store.samples
     assert structstore.is_current(view) and structstore.is_current(view[1:])
-    for copied in (view.copy(), copy.copy(view), copy.deepcopy(view), pickle.loads(pickle.dumps(view)), np.array(view)):
+    pickled = [pickle.loads(pickle.dumps(view, protocol)) for protocol in range(pickle.HIGHEST_PROTOCOL + 1)]
+    for copied in (view.copy(), copy.copy(view), copy.deepcopy(view), np.array(view), *pickled):
         assert type(copied) is np.ndarray
         copied[0] = 9.0
     with pytest.raises(ValueError, match=r"structstore\.set_at"):

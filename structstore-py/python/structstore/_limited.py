@@ -25,7 +25,8 @@ class LimitedArray(np.ndarray[Any, Any]):
         return self.copy()
 
     def __reduce_ex__(self, protocol: Any) -> Any:
-        return np.asarray(self).__reduce_ex__(protocol)
+        # Of a read-only array, protocol 5 makes one that is read-only, too.
+        return self.copy().__reduce_ex__(protocol)
 
     # NumPy before version 2 does not say whether a scalar is wanted, and gives arrays without dimensions for all that are.
     def __array_wrap__(self, array: Any, context: Any = None, return_scalar: bool | None = None) -> Any:
