@@ -142,7 +142,8 @@ fn python(workspace: &Workspace) -> Result {
     pip.args(["--only-binary=:all:", "--implementation=cp", "--python-version=3.14"]);
     pip.args(PLATFORMS.map(|platform| format!("--platform={platform}")));
     step::run(
-        pip.args(["numpy", "pytest", "hypothesis", "attrs", "pydantic", "jsonschema", "mcap"]).arg(&wheel),
+        pip.args(["numpy", "pytest", "hypothesis", "attrs", "pydantic", "jsonschema", "mcap", "pandas"])
+            .arg(&wheel),
     )?;
     step::run(&mut command(workspace, &["sh", "-euc", PYTHON].map(str::to_owned))?)
 }
