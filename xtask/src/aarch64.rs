@@ -44,8 +44,11 @@ const PACKAGES: [&str; 4] = ["structstore-c", "structstore-cli", "structstore-re
 /// In which operations processes die, at one in sixteen stores.
 const DEATHS: &str = "STRUCTSTORE_CASE=remove";
 
-/// Tests of what the emulator leaves out: limits of address space, and memory that children do not inherit.
-const BEYOND_EMULATION: [&str; 3] = [
+/// Tests of what the emulator leaves out: limits of address space, memory that children do not inherit, and counts of page faults. And of
+/// threads that write without a pause, which take it minutes.
+const BEYOND_EMULATION: [&str; 5] = [
+    "memory_that_is_mapped_at_once_costs_no_faults",
+    "reading_without_locks_goes_on_while_others_write_without_a_pause",
     "open_that_fails_leaves_no_name",
     "a_process_that_closed_its_descriptors_lives",
     "closed_descriptors_in_another_pid_namespace_are_no_death",
