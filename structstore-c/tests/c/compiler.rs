@@ -29,13 +29,13 @@ fn built() -> PathBuf {
     found.into_iter().find(|library| library.exists()).expect("the library is built with its tests")
 }
 
-/// A language, the variable that says by what it is compiled, and what else compiles it.
+/// A language: the environment variable that names its compiler, and the usual compilers.
 pub(crate) struct Language(&'static str, [&'static str; 2]);
 
 pub(crate) const C: Language = Language("CC", ["gcc", "clang"]);
 pub(crate) const CPP: Language = Language("CXX", ["g++", "clang++"]);
 
-/// The compiler that the environment names, or those that are there; it is said if there is none.
+/// Returns the compiler that the environment names, or else the installed ones. Prints a note if there is none.
 pub(crate) fn compilers(Language(variable, names): Language) -> Vec<String> {
     if let Ok(named) = env::var(variable) {
         return vec![named];
@@ -50,7 +50,7 @@ pub(crate) fn compilers(Language(variable, names): Language) -> Vec<String> {
     found
 }
 
-/// These options and, where sanitizers work, those for them.
+/// Returns these options and, unless under emulation, the ones for sanitizers.
 pub(crate) fn and_sanitized<'o>(options: &[&'o [&'o str]], sanitized: &'o [&'o str]) -> Vec<&'o [&'o str]> {
     if env::var_os("STRUCTSTORE_EMULATED").is_some() {
         eprintln!("NOT RUN: {sanitized:?}, which emulators do not bear");

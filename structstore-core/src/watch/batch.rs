@@ -3,7 +3,9 @@
 //! A batch relies on two things. Values are read between two looks at the lock words of all nodes on the way to them
 //! ([`Moment`]), so that they are of one moment. And the watch's count of changes is the same before it looks for changed paths and
 //! after the values are read: whoever changes something counts it before its lock is released, so whatever a reader can have seen
-//! is among the paths. So no batch has one half of a transaction.
+//! is among the paths. So no batch has one half of a transaction, with one exception: a part that is held for longer than [`BRIEF`] is left
+//! for a later batch, and so is what a transaction changed there just before. The same goes for parts that are held in turns for longer than
+//! [`LATE`].
 
 use std::collections::{BTreeSet, HashMap};
 use std::time::{Duration, Instant};
@@ -138,7 +140,7 @@ pub struct Batch {
 /// long as copying takes.
 ///
 /// ```
-/// use std::time::{Duration, Instant};
+/// use std::time::Duration;
 /// use structstore::watch::{Batches, Found};
 /// use structstore::{Error, StructStore, Value};
 ///
@@ -204,7 +206,8 @@ impl Batches {
     /// Waits until something changes, and reads the paths that `wanted` chooses, given those that changed. It may be asked several
     /// times, with more paths each time. `None` after `timeout`.
     ///
-    /// A part that somebody holds keeps nothing else back: what is wanted of it is reported as changed, and read, in a later batch.
+    /// A part that somebody holds for more than 20 ms does not delay the others: what is wanted of it is reported as changed, and read, in a
+    /// later batch. If one transaction has changed that part and others just before, its changes come in two batches.
     ///
     /// In a store that is attached read-only, values are of one moment, but what one transaction changes may be in two batches.
     ///
@@ -312,6 +315,10 @@ impl Batches {
                 let (time, version) = (now(), watch.version());
                 add(watch.look(Duration::ZERO).at(part)?, changed);
                 let paths = want(changed, &held);
+                // The part itself may be held, too.
+                if paths.is_empty() && !held.is_empty() {
+                    break 'read (time, paths, Ok(Vec::new()));
+                }
                 // Those who hold parts in turns, each for a moment, are not waited for without end.
                 let is_late = patience < Duration::MAX && start.elapsed() >= LATE;
                 match attempt(part, &paths, *reading)? {

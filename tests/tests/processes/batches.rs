@@ -213,6 +213,34 @@ fn what_is_held_is_in_a_later_batch() {
 }
 
 #[test]
+fn a_wait_ends_in_time_while_the_whole_store_is_held() {
+    let store = StructStore::new();
+    let both = ends(&store);
+    let mut batches = Batches::new(&store).unwrap();
+    both(1).unwrap();
+    let (held, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        let root = Struct::clone(&store);
+        scope.spawn(move || {
+            let guard = root.write().unwrap();
+            held.send(()).unwrap();
+            let _ = ended.recv();
+            drop(guard);
+        });
+        wait.recv().unwrap();
+        let told = batches.wait(Some(Duration::from_millis(50)), <[_]>::to_vec).unwrap();
+        assert!(told.is_none());
+        end.send(()).unwrap();
+    });
+    let batch = batches.wait(LIMIT, <[_]>::to_vec).unwrap().unwrap();
+    assert_eq!(
+        (batch.changed.as_slice(), shown(&batch)),
+        (&*paths(&["left.x", "right.x"]), vec!["1".into(); 2])
+    );
+}
+
+#[test]
 fn batches_go_on_beside_holds_however_fast_others_change() {
     let store = StructStore::new();
     store.set("x", 0_i64).unwrap();

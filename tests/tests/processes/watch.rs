@@ -385,3 +385,29 @@ fn what_is_new_and_held_is_told_when_it_is_free() {
     arm.set("angle", 2).unwrap();
     assert_eq!(next(&mut watch), ["arm.angle"]);
 }
+
+#[test]
+fn what_a_transaction_that_is_undone_has_held_is_reported() {
+    let store = StructStore::new();
+    let arm = store.ensure_struct("arm").unwrap();
+    arm.set("angle", 0).unwrap();
+    let mut watch = store.watch().unwrap();
+    let (held, wait) = std::sync::mpsc::channel();
+    let (end, ended) = std::sync::mpsc::channel::<()>();
+    thread::scope(|scope| {
+        scope.spawn(move || {
+            arm.set("angle", 1).unwrap();
+            let undone = arm.transaction(|_| {
+                held.send(()).unwrap();
+                let _ = ended.recv();
+                Err::<(), _>(Error::rejected("undone"))
+            });
+            assert!(undone.is_err());
+        });
+        wait.recv().unwrap();
+        store.set("x", 1).unwrap();
+        assert_eq!(watch.changes().unwrap(), ["x"]);
+        end.send(()).unwrap();
+    });
+    assert_eq!(next(&mut watch), ["arm.angle"]);
+}
