@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::os::unix::fs::MetadataExt;
 
 use structstore::stream::Stream;
 use structstore::{Meta, Result, StructStore, StructStoreShared, Value};
@@ -123,8 +124,30 @@ type Fill<'f> = &'f dyn Fn(&StructStoreShared, &mut dyn FnMut()) -> Result<()>;
 fn forget_who_lives(segment: &mut [u8]) {
     /// Larger than any process id.
     const NOBODY: u64 = 1 << 30;
-    let own = u64::from(std::process::id()).to_le_bytes();
-    segment.as_chunks_mut::<8>().0.iter_mut().filter(|word| **word == own).for_each(|word| {
-        *word = NOBODY.to_le_bytes();
-    });
+    let namespace = std::fs::metadata("/proc/self/ns/pid").expect("a namespace").ino();
+    let (words, _) = segment.as_chunks_mut::<8>();
+    // A participant's record has the process id, its start and the namespace. The id alone may equal an offset in the segment.
+    let (own, namespace) = (u64::from(std::process::id()).to_le_bytes(), namespace.to_le_bytes());
+    for at in 2..words.len() {
+        if words[at - 2] == own && words[at] == namespace {
+            words[at - 2] = NOBODY.to_le_bytes();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn offset_that_equals_the_process_id_stays() {
+        let own = u64::from(std::process::id());
+        let namespace = std::fs::metadata("/proc/self/ns/pid").unwrap().ino();
+        let words = [own, 8, 0, own, 7, namespace, own, namespace, 1];
+        let mut segment = words.map(u64::to_le_bytes).concat();
+        forget_who_lives(&mut segment);
+        let (left, _) = segment.as_chunks();
+        let left: Vec<u64> = left.iter().copied().map(u64::from_le_bytes).collect();
+        assert_eq!(left, [own, 8, 0, 1 << 30, 7, namespace, own, namespace, 1]);
+    }
 }
