@@ -58,7 +58,7 @@ fn value(options: &Dump) -> Result<Value<'static>> {
     options.store.snapshot(|root| match path::find(root, &options.path)? {
         Item::Struct(part) => Ok(part.to_value()?),
         // Of a stream, with what it is.
-        _ => Ok(root.get_at(&options.path.to_string())?),
+        _ => Ok(root.get_at(&options.path)?),
     })
 }
 

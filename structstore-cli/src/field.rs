@@ -85,7 +85,7 @@ pub(crate) fn remove(options: &Remove) -> Result<u8> {
         true => {
             // For an error that suggests a similar name.
             place.get()?;
-            store.delete_forced_at(&options.path.to_string())?;
+            store.delete_forced_at(&options.path)?;
         }
         false => place.remove()?,
     }

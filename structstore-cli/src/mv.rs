@@ -57,7 +57,7 @@ fn relocate(
     to: &Path,
     metas: &[(Path, Meta)],
 ) -> structstore::Result<()> {
-    let value = root.remove_at(&from.to_string())?;
+    let value = root.remove_at(from)?;
     at(&mut Part::Struct(root), to.steps(), &|part, step| match (part, step) {
         (Part::Struct(part), Step::Name(name)) if part.contains(&**name)? => {
             Err(Error::new(ErrorKind::AlreadyExists).below(to.clone()))

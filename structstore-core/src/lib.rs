@@ -188,7 +188,7 @@ pub use error::{Error, ErrorKind, Result};
 
 /// Paths from the root of a store to its values.
 pub mod path {
-    pub use crate::error::{Path, Step};
+    pub use crate::error::{Path, Step, ToPath};
 }
 
 #[cfg(not(loom))]

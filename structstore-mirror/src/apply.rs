@@ -43,15 +43,10 @@ pub(crate) fn assign(
 
 /// Assigns a value. Of a struct that stays the same one, the fields that the value has not go, also those that are declared.
 fn set_exactly(root: &mut StructMut<'_>, path: &Path, value: &Value<'_>) -> structstore::Result<()> {
-    if matches!(value, Value::Struct(_)) {
-        match path.is_root() {
-            true => prune(root, value)?,
-            false => {
-                if let Ok(mut part) = root.at(&path.to_string()) {
-                    prune(&mut part, value)?;
-                }
-            }
-        }
+    if matches!(value, Value::Struct(_))
+        && let Ok(mut part) = root.at(path)
+    {
+        prune(&mut part, value)?;
     }
     put(root, path, value)
 }
@@ -62,11 +57,7 @@ fn each(store: &Struct, path: &Path, value: &Value<'_>, errors: &mut Vec<(Path, 
     match (done, value) {
         (Ok(()), _) => {}
         (Err(error), Value::Struct(fields)) if error.kind() != ErrorKind::StaleHandle => {
-            let inner = match path.is_root() {
-                true => Ok(store.clone()),
-                false => store.get_at::<Struct>(&path.to_string()),
-            };
-            let Ok(inner) = inner else { return note(path, Err(error), errors) };
+            let Ok(inner) = store.at(path) else { return note(path, Err(error), errors) };
             for name in inner.names().unwrap_or_default() {
                 if !fields.iter().any(|(field, _)| **field == *name) {
                     let path = path.then(&name);

@@ -6,10 +6,7 @@ use structstore::path::Path;
 use structstore::{Scalar, Struct, Value};
 
 pub(crate) fn value_at(store: &Struct, path: &Path) -> Option<Value<'static>> {
-    match path.is_root() {
-        true => store.to_value().ok(),
-        false => store.get_at::<Value<'static>>(&path.to_string()).ok(),
-    }
+    store.get_at(path).ok()
 }
 
 /// Where two values differ, but for the samples of streams, which come by themselves, and for the types of numbers.

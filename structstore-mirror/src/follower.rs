@@ -499,7 +499,7 @@ impl Follower {
         }
         let mut missed = 0;
         if !part.streams.contains_key(path) {
-            let Ok(stream) = store.get_at::<AnyStream>(&path.to_string()) else { return };
+            let Ok(stream) = store.get_at::<AnyStream>(path) else { return };
             let first = samples.first().map_or(0, |(seq, ..)| *seq);
             part.streams.insert(path.clone(), (stream, first));
         }

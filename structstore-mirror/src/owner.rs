@@ -11,7 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use structstore::binding_support::{Whole, waiting_at_most};
-use structstore::path::{Path, Step};
+use structstore::path::Path;
 use structstore::stream::{AnySample, AnyStream, Readers};
 use structstore::watch::{Batch, Batches, Elements, Found};
 use structstore::{ArrayValue, ErrorKind, Meta, Struct, StructStoreShared, Value};
@@ -272,11 +272,7 @@ impl Owner {
         for at in 0..self.parts.len() {
             let Some(part) = self.parts.get_mut(at) else { break };
             let path = part.selection.part.clone();
-            let value = match path.is_root() {
-                true => Some(store.to_value()?),
-                false => store.get_at::<Value<'static>>(&path.to_string()).ok(),
-            };
-            let Some(value) = value else { continue };
+            let Some(value) = unless_held(store.get_at::<Value<'static>>(&path))? else { continue };
             let value = part.selection.without(&path, value);
             part.add_streams(at, store, &path, &value, readers, false)?;
         }
@@ -533,18 +529,13 @@ impl Part {
         let mut metas = Vec::new();
         match &value {
             Some(Value::Struct(_)) => {
-                let part = if path.is_root() {
-                    Ok(store.clone())
-                } else {
-                    store.get_at::<Struct>(&path.to_string())
-                };
-                if let Some(bytes) = unless_held(part.and_then(|part| part.to_bytes()))? {
+                if let Some(bytes) = unless_held(store.at(path).and_then(|part| part.to_bytes()))? {
                     let told = Whole::from_bytes(&bytes)?.metas.into_iter();
                     metas.extend(told.map(|(inner, meta)| (path.join(&inner), meta)));
-                    metas.extend(meta_of(store, path)?.map(|meta| (path.clone(), meta)));
+                    metas.extend(unless_held(store.meta_at(path))?.map(|meta| (path.clone(), meta)));
                 }
             }
-            Some(_) => metas.extend(meta_of(store, path)?.map(|meta| (path.clone(), meta))),
+            Some(_) => metas.extend(unless_held(store.meta_at(path))?.map(|meta| (path.clone(), meta))),
             None => {}
         }
         metas.retain(|(path, meta)| self.selection.has(path) && !meta.is_empty());
@@ -575,7 +566,7 @@ impl Part {
                 }
             }
             Value::Stream(_) => {
-                if let Some(stream) = unless_held(store.get_at::<AnyStream>(&path.to_string()))? {
+                if let Some(stream) = unless_held(store.get_at::<AnyStream>(path))? {
                     let from = if is_new { 0 } else { stream.published() };
                     self.streams.insert(path.clone(), stream.clone());
                     readers.add((at, path.clone()), stream, from);
@@ -594,7 +585,7 @@ impl Part {
         value: &Value<'_>,
         new: &mut Vec<(Path, Meta)>,
     ) -> structstore::Result<()> {
-        if let Some(meta) = meta_of(store, path)?
+        if let Some(meta) = unless_held(store.meta_at(path))?
             && self.metas.get(path).map_or(!meta.is_empty(), |known| *known != meta)
         {
             self.metas.insert(path.clone(), meta.clone());
@@ -609,16 +600,6 @@ impl Part {
         }
         Ok(())
     }
-}
-
-/// What is declared of a field, if anything is.
-fn meta_of(store: &Struct, path: &Path) -> structstore::Result<Option<Meta>> {
-    let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(None) };
-    let parent: Path = above.iter().cloned().collect();
-    unless_held(match parent.is_root() {
-        true => store.meta(&**name),
-        false => store.get_at::<Struct>(&parent.to_string()).and_then(|parent| parent.meta(&**name)),
-    })
 }
 
 /// What was read, if it is there. An error if somebody holds it, so that it is not known.

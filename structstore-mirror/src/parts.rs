@@ -80,7 +80,7 @@ impl Selection {
     /// A value at a path with what is excluded, as it is in a store.
     pub(crate) fn keep(&self, store: &Struct, at: &Path, mut value: Value<'static>) -> Value<'static> {
         for path in self.exclude.iter().filter(|path| path.starts_with(at)) {
-            let Ok(kept) = store.get_at::<Value<'static>>(&path.to_string()) else { continue };
+            let Ok(kept) = store.get_at::<Value<'static>>(path) else { continue };
             let way = path.steps().get(at.steps().len()..).unwrap_or_default();
             graft(&mut value, way, kept);
         }
@@ -192,10 +192,7 @@ fn in_parent(
 ) -> Result<()> {
     let Some((Step::Name(name), above)) = path.steps().split_last() else { return Ok(()) };
     let parent: Path = above.iter().cloned().collect();
-    match parent.is_root() {
-        true => act(root, name),
-        false => act(&mut root.at(&parent.to_string())?, name),
-    }
+    act(&mut root.at(&parent)?, name)
 }
 
 #[cfg(test)]

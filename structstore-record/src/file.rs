@@ -352,8 +352,7 @@ impl Recorded {
 
 /// What is declared of the fields of a struct.
 fn metas(root: &Struct, path: &Path, fields: &shape::Fields<'_>) -> HashMap<String, Meta> {
-    let part = if path.is_root() { Ok(root.clone()) } else { root.get_at::<Struct>(&path.to_string()) };
-    let Ok(part) = part else { return HashMap::new() };
+    let Ok(part) = root.at(path) else { return HashMap::new() };
     let meta = |name: &str| Some((name.to_owned(), part.meta(name).ok().filter(|meta| !meta.is_empty())?));
     fields.iter().filter_map(|(name, _)| meta(name)).collect()
 }

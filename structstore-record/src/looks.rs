@@ -186,7 +186,7 @@ impl Looks {
                 fields.iter().for_each(|(name, value)| self.find_streams(&path.then(&**name), value));
             }
             Value::Stream(_) => {
-                if let Ok(StoreItem::Stream(stream)) = self.shared.root.get_at(&path.to_string()) {
+                if let Ok(StoreItem::Stream(stream)) = self.shared.root.get_at(path) {
                     self.shared.follow(path.clone(), stream);
                 }
             }

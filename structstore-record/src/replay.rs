@@ -182,7 +182,7 @@ impl Player<'_> {
 
 /// The stream at a path, which is made if it is missing.
 fn ensure_stream(store: &Struct, path: &Path, of: &StreamType) -> Result<AnyStream> {
-    if let Ok(Item::Stream(stream)) = store.get_at(&path.to_string())
+    if let Ok(Item::Stream(stream)) = store.get_at(path)
         && *stream.dtype() == of.dtype
         && stream.shape() == of.shape
     {

@@ -845,7 +845,7 @@ fn kinds_that_change_all_the_time_take_further_files() {
             let before = recording.status().messages;
             store
                 .transaction(|root| {
-                    (0..PARTS).try_for_each(|at| root.at(&format!("p{at}"))?.set("kinds", of_bits(round)))
+                    (0..PARTS).try_for_each(|at| root.at(format!("p{at}"))?.set("kinds", of_bits(round)))
                 })
                 .unwrap();
             let start = Instant::now();

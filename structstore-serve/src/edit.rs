@@ -166,7 +166,7 @@ fn common(root: &Struct, changes: &[Change]) -> Result<(Struct, usize), Refusal>
     let (mut part, mut steps, mut above) = (root.clone(), 0, Path::ROOT);
     for step in shared.unwrap_or_default() {
         above = above.then(step.clone());
-        match root.get_at::<Struct>(&above.to_string()) {
+        match root.at(&above) {
             Ok(found) => (part, steps) = (found, above.steps().len()),
             // A list, in which further structs may be; or an array.
             Err(error) if error.kind() == ErrorKind::WrongType => {}
@@ -188,7 +188,7 @@ pub(crate) fn refuse_read_only(
         if let (Step::Name(name), Some(part)) = (step, &part) {
             refuse_field(part, name, path, &above)?;
         }
-        part = root.get_at::<Struct>(&above.to_string()).ok();
+        part = root.at(&above).ok();
     }
     match (part, document) {
         (Some(part), Some(document)) => refuse_fields(&part, document, path),

@@ -155,7 +155,7 @@ pub(crate) fn meta(root: &Struct, parents: &mut HashMap<Path, Option<Struct>>, p
     let (Some(parent), Some(Step::Name(name))) = (path.parent(), path.steps().last()) else {
         return Meta::new();
     };
-    let find = || if parent.is_root() { Some(root.clone()) } else { root.at(&parent.to_string()).ok() };
+    let find = || root.at(&parent).ok();
     let parent = parents.entry(parent.clone()).or_insert_with(find);
     parent.as_ref().and_then(|parent| parent.meta(&**name).ok()).unwrap_or_default()
 }

@@ -209,11 +209,7 @@ impl<S: FnMut(Out) -> bool> Session<S> {
 
     fn read(&self, asked: &message::Read) -> Result<String, Refusal> {
         let path = &asked.path.0;
-        let opened = self.feed.source.glance()?;
-        let value = match path.is_root() {
-            true => opened.root().to_value()?,
-            false => opened.root().get_at(&path.to_string())?,
-        };
+        let value = self.feed.source.glance()?.root().get_at(path)?;
         let written = match (asked.format, self.settings.formats) {
             (Format::Text, _) => return Ok(text::of_value(&value, false).0),
             (_, None) => return Err(Refusal::new(path, "this viewer has no YAML and no JSON")),

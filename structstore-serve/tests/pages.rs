@@ -631,7 +631,7 @@ fn formats() -> Formats {
         parse,
         fill: |root, path, value| match path.is_root() {
             true => root.merge(&[], &value).map_err(|error| error.to_string()),
-            false => root.set_at(&path.to_string(), value).map_err(|error| error.to_string()),
+            false => root.set_at(path, value).map_err(|error| error.to_string()),
         },
     }
 }

@@ -12,7 +12,7 @@ use crate::arena::layout::Node;
 use crate::error::{Error, ErrorKind, Path, Result};
 use crate::journal::Operation;
 use crate::key::pack;
-use crate::lock::{Above, Locker, Look, Mode, NodeId, Own, Wait, generation, optimistic};
+use crate::lock::{Above, Ancestors, Locker, Look, Mode, NodeId, Own, Wait, generation, optimistic};
 use crate::node::{self, Extent, Raw};
 use crate::sync::Ordering;
 
@@ -145,6 +145,21 @@ impl Handle {
     pub(crate) fn root(store: Arc<Store>, id: NodeId) -> Result<Handle> {
         let node = std::ptr::from_ref(store.arena.node(id.index)?);
         Ok(Place { way: Kept { store, trail: Trail::ROOT }, id, node })
+    }
+
+    /// A node that is at hand.
+    pub(crate) fn again(store: &Arc<Store>, id: NodeId) -> Result<Handle> {
+        let arena = &*store.arena;
+        let node = arena.node(id.index)?;
+        let parent = Ancestors::new(arena, &node.head).next().transpose()?;
+        let trail = match (parent, node::path_of(arena, id).steps().last()) {
+            (Some((index, head)), Some(step)) => {
+                let generation = generation(head.identity.load(Ordering::Acquire));
+                Trail::new(NodeId { index, generation }, Part::from(step))
+            }
+            _ => Trail::ROOT,
+        };
+        Ok(Place { way: Kept { store: Arc::clone(store), trail }, id, node: std::ptr::from_ref(node) })
     }
 
     /// What a slot of a node names.

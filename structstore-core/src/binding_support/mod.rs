@@ -33,7 +33,7 @@ use crate::access::{Access, Handle, Located, Part};
 use crate::bind::Created;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Error, Path, Result, Step};
+use crate::error::{Error, Result, Step, ToPath};
 use crate::handle::StructMut;
 use crate::handle::{self, Array, ArrayView, List, Struct};
 use crate::key::Key;
@@ -265,7 +265,7 @@ pub trait StructExt {
     /// # Errors
     ///
     /// As [`Struct::delete_forced`] and [`Struct::remove_at`].
-    fn delete_forced_at(&self, path: &str) -> Result<()>;
+    fn delete_forced_at(&self, path: impl ToPath) -> Result<()>;
 
     /// Lends a field as plain memory of a number type, for as long as the store is open, also where the struct is removed meanwhile. The field is declared;
     /// it is created as 0, or converted if that keeps its value.
@@ -358,9 +358,8 @@ impl StructExt for Struct {
         paths::look(&self.handle, steps)
     }
 
-    fn delete_forced_at(&self, path: &str) -> Result<()> {
-        let path: Path = path.parse()?;
-        paths::delete_forced(&self.handle, path.steps())
+    fn delete_forced_at(&self, path: impl ToPath) -> Result<()> {
+        paths::delete_forced(&self.handle, path.to_path()?.steps())
     }
 
     fn lend_for_good(&self, key: &Key<'_>, kind: Kind) -> Result<*mut u8> {

@@ -6,7 +6,7 @@ mod path;
 pub(crate) use escape::write_escaped;
 pub use escape::{escaped, is_unprintable, line, printable, quoted};
 pub(crate) use path::Part as PathPart;
-pub use path::{Path, Step};
+pub use path::{Path, Step, ToPath};
 
 use crate::limits::MAX_DEPTH;
 use std::borrow::Cow;

@@ -25,6 +25,72 @@ use super::{Error, ErrorKind};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Path(Vec<Step>);
 
+/// What names a value by its path: a [`Path`], or the text of one.
+///
+/// ```
+/// use structstore::StructStore;
+/// use structstore::path::Path;
+///
+/// let store = StructStore::new();
+/// store.ensure_struct("camera")?.set("exposure", 0.01)?;
+/// let path = Path::ROOT.then("camera").then("exposure");
+/// assert_eq!(store.get_at::<f64>(&path)?, store.get_at::<f64>("camera.exposure")?);
+/// # Ok::<(), structstore::Error>(())
+/// ```
+pub trait ToPath {
+    /// The path.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::InvalidArgument`] if it is text and no path.
+    fn to_path(&self) -> Result<Cow<'_, Path>, Error>;
+
+    /// The text, if it is that: it may be read step by step.
+    #[doc(hidden)]
+    fn as_text(&self) -> Option<&str> {
+        None
+    }
+}
+
+impl ToPath for Path {
+    fn to_path(&self) -> Result<Cow<'_, Path>, Error> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl ToPath for str {
+    fn to_path(&self) -> Result<Cow<'_, Path>, Error> {
+        self.parse().map(Cow::Owned)
+    }
+
+    #[inline(always)]
+    fn as_text(&self) -> Option<&str> {
+        Some(self)
+    }
+}
+
+impl ToPath for String {
+    fn to_path(&self) -> Result<Cow<'_, Path>, Error> {
+        self.as_str().to_path()
+    }
+
+    #[inline(always)]
+    fn as_text(&self) -> Option<&str> {
+        Some(self)
+    }
+}
+
+impl<P: ToPath + ?Sized> ToPath for &P {
+    fn to_path(&self) -> Result<Cow<'_, Path>, Error> {
+        (**self).to_path()
+    }
+
+    #[inline(always)]
+    fn as_text(&self) -> Option<&str> {
+        (**self).as_text()
+    }
+}
+
 /// One step of a [`Path`].
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
 pub enum Step {

@@ -4,9 +4,9 @@ use super::{Struct, StructMut, StructRef};
 use crate::access::Hold;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::Result;
+use crate::error::{Result, ToPath};
 use crate::key::Key;
-use crate::ops::metas;
+use crate::ops::{metas, paths};
 use crate::value::Meta;
 
 impl Struct {
@@ -91,6 +91,25 @@ impl Struct {
         metas::get(&self.handle, &key.into())
     }
 
+    /// The metadata of the field at a path; empty for what has none: items of lists, elements of arrays, and the struct itself.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::get_at`].
+    ///
+    /// ```
+    /// use structstore::{Meta, StructStore};
+    ///
+    /// let store = StructStore::new();
+    /// store.ensure_struct("motor")?.declare("speed", &Meta::new().unit("m/s").default_value(0.0))?;
+    /// assert_eq!(store.meta_at("motor.speed")?.unit, "m/s");
+    /// assert!(store.meta_at("")?.is_empty());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn meta_at(&self, path: impl ToPath) -> Result<Meta> {
+        paths::meta(&self.handle, path.to_path()?.steps())
+    }
+
     /// Assigns the declared default.
     ///
     /// # Errors
@@ -120,6 +139,15 @@ impl<H: Hold> StructRef<'_, H> {
     /// As [`Struct::meta`].
     pub fn meta<'k>(&self, key: impl Into<Key<'k>>) -> Result<Meta> {
         metas::get(&self.locked, &key.into())
+    }
+
+    /// The metadata of the field at a path, as [`Struct::meta_at`] returns it.
+    ///
+    /// # Errors
+    ///
+    /// As [`Struct::meta_at`].
+    pub fn meta_at(&self, path: impl ToPath) -> Result<Meta> {
+        paths::meta(&self.locked, path.to_path()?.steps())
     }
 }
 

@@ -13,7 +13,7 @@ use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part, lend_
 use crate::arena::layout::Slot;
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, ToPath};
 use crate::node::meta::refuse_items;
 use crate::node::{Raw, list};
 use crate::ops::{self, Get, lists, paths};
@@ -89,8 +89,8 @@ impl List {
     /// assert_eq!(cameras.get_at::<f64>("[0].exposure")?, 0.01);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        paths::get_at(&self.handle, path)
+    pub fn get_at<T: Get>(&self, path: impl ToPath) -> Result<T> {
+        paths::get_at(&self.handle, &path)
     }
 
     /// Reads an item if it exists.
@@ -563,8 +563,8 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::get_at`](crate::Struct::get_at); [`ErrorKind::HeldByGuard`] if `T` is a handle.
-    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        paths::get_at(&self.locked, path)
+    pub fn get_at<T: Get>(&self, path: impl ToPath) -> Result<T> {
+        paths::get_at(&self.locked, &path)
     }
 
     /// Reads an item if it exists.

@@ -8,7 +8,7 @@ use super::{Bytes, List, Str};
 use crate::access::{Access, Borrowed, Handle, Hold, Located, Locked, Part};
 #[cfg(doc)]
 use crate::error::ErrorKind;
-use crate::error::{Path, Result};
+use crate::error::{Result, ToPath};
 use crate::key::Key;
 use crate::node;
 use crate::ops::{self, Get, paths, structs};
@@ -231,14 +231,12 @@ impl Struct {
     /// assert_eq!(error.to_string(), "cameras[0].lens: no such field");
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn at(&self, path: &str) -> Result<Struct> {
-        match path {
-            "" => Ok(self.clone()),
-            path => paths::get_at(&self.handle, path),
-        }
+    pub fn at(&self, path: impl ToPath) -> Result<Struct> {
+        paths::get_at(&self.handle, &path)
     }
 
-    /// Reads the value at a path: a field, an item of a list, or an element of an array; only that element is copied.
+    /// Reads the value at a path: a field, an item of a list, or an element of an array; only that element is copied. The empty path
+    /// leads to the struct itself.
     ///
     /// # Errors
     ///
@@ -259,8 +257,8 @@ impl Struct {
     /// assert_eq!(error.to_string(), "cameras: index 1 is out of range for length 1");
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        paths::get_at(&self.handle, path)
+    pub fn get_at<T: Get>(&self, path: impl ToPath) -> Result<T> {
+        paths::get_at(&self.handle, &path)
     }
 
     /// Assigns to a path: a field, which is created if it is missing, an item of a list, or an element of an array. The structs and lists
@@ -281,8 +279,8 @@ impl Struct {
     /// assert!(store.set_at("gain.scale", 0.5).is_err());
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn set_at(&self, path: &str, value: impl ToValue) -> Result<()> {
-        let path: Path = path.parse()?;
+    pub fn set_at(&self, path: impl ToPath, value: impl ToValue) -> Result<()> {
+        let path = path.to_path()?;
         value.with_value(|value| paths::set(&self.handle, path.steps(), value))
     }
 
@@ -302,8 +300,8 @@ impl Struct {
     /// assert_eq!(store.to_string(), r#"{"cameras": []}"#);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn remove_at(&self, path: &str) -> Result<Value<'static>> {
-        let path: Path = path.parse()?;
+    pub fn remove_at(&self, path: impl ToPath) -> Result<Value<'static>> {
+        let path = path.to_path()?;
         paths::take(&self.handle, path.steps())
     }
 
@@ -565,8 +563,8 @@ impl Struct {
 }
 
 /// The struct at a path in a struct that is held.
-fn locked_at<'a, H: Hold>(held: &'a Locked<'_, H>, path: &str) -> Result<Locked<'a>> {
-    let path: Path = path.parse()?;
+fn locked_at<'a, H: Hold>(held: &'a Locked<'_, H>, path: &impl ToPath) -> Result<Locked<'a>> {
+    let path = path.to_path()?;
     if path.is_root() {
         return Ok(Locked::lend(held.store(), held.id(), held.node()));
     }
@@ -642,8 +640,8 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::set_at`].
-    pub fn set_at(&mut self, path: &str, value: impl ToValue) -> Result<()> {
-        let path: Path = path.parse()?;
+    pub fn set_at(&mut self, path: impl ToPath, value: impl ToValue) -> Result<()> {
+        let path = path.to_path()?;
         value.with_value(|value| paths::set(&self.locked, path.steps(), value))
     }
 
@@ -652,8 +650,8 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::remove_at`].
-    pub fn remove_at(&mut self, path: &str) -> Result<Value<'static>> {
-        let path: Path = path.parse()?;
+    pub fn remove_at(&mut self, path: impl ToPath) -> Result<Value<'static>> {
+        let path = path.to_path()?;
         paths::take(&self.locked, path.steps())
     }
 
@@ -733,8 +731,8 @@ impl<'s, H: Hold> StructMut<'s, H> {
     /// assert_eq!(guard.get_at::<f64>("cameras[0].exposure")?, 0.02);
     /// # Ok::<(), structstore::Error>(())
     /// ```
-    pub fn at(&mut self, path: &str) -> Result<StructMut<'_>> {
-        locked_at(&self.reading.locked, path).map(StructMut::new)
+    pub fn at(&mut self, path: impl ToPath) -> Result<StructMut<'_>> {
+        locked_at(&self.reading.locked, &path).map(StructMut::new)
     }
 
     /// The struct in a field; creates an empty one if the field is missing.
@@ -863,8 +861,8 @@ impl<'s, H: Hold> StructRef<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::get_at`]; [`ErrorKind::HeldByGuard`] if `T` is a handle.
-    pub fn get_at<T: Get>(&self, path: &str) -> Result<T> {
-        paths::get_at(&self.locked, path)
+    pub fn get_at<T: Get>(&self, path: impl ToPath) -> Result<T> {
+        paths::get_at(&self.locked, &path)
     }
 
     /// Reads a field if it exists.
@@ -908,8 +906,8 @@ impl<'s, H: Hold> StructRef<'s, H> {
     /// # Errors
     ///
     /// As [`Struct::at`].
-    pub fn at(&self, path: &str) -> Result<StructRef<'_>> {
-        locked_at(&self.locked, path).map(StructRef::new)
+    pub fn at(&self, path: impl ToPath) -> Result<StructRef<'_>> {
+        locked_at(&self.locked, &path).map(StructRef::new)
     }
 
     /// What kind of value a field holds.

@@ -3,19 +3,22 @@
 use std::borrow::Cow;
 
 use super::slot::{Get, Slot};
-use super::{arrays, lists, structs};
+use super::{arrays, lists, metas, structs};
 use crate::access::{Access, Located, Locked, Near, Part, gone_again};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, ErrorKind, Path, PathPart, Result, Step};
+use crate::error::{Error, ErrorKind, Path, PathPart, Result, Step, ToPath};
 use crate::key::Key;
 use crate::lock::{Moment, NodeId};
 use crate::node::{self, ArrayBlock, BLOCK, Raw, kind_of, list, structure};
 use crate::sync::Ordering;
-use crate::value::{Kind, Value, wrong_kind};
+use crate::value::{Kind, Meta, Scalar, Value, wrong_kind};
 
-/// Reads what steps lead to: a field, an item or an element.
+/// Reads what steps lead to: a field, an item or an element; without any, the node itself.
 pub(crate) fn get<T: Get>(from: &impl Access, steps: &[Step]) -> Result<T> {
+    if steps.is_empty() {
+        return Slot::own(from).and_then(T::get).at(from);
+    }
     let mut gone = None;
     loop {
         let slot = look(from, steps)?;
@@ -30,8 +33,17 @@ pub(crate) fn get<T: Get>(from: &impl Access, steps: &[Step]) -> Result<T> {
     }
 }
 
-/// As [`get`], of a path as text. What is there is read as of one moment, in time in proportion to the length of the path.
-pub(crate) fn get_at<T: Get>(from: &impl Access, path: &str) -> Result<T> {
+/// As [`get`], of a path. What is there is read as of one moment, in time in proportion to the length of the path.
+#[inline]
+pub(crate) fn get_at<T: Get>(from: &impl Access, path: &impl ToPath) -> Result<T> {
+    match path.as_text() {
+        Some(text) => get_text(from, text),
+        None => get(from, path.to_path()?.steps()),
+    }
+}
+
+/// Of a path as text, which is read only once, and not kept.
+fn get_text<T: Get>(from: &impl Access, path: &str) -> Result<T> {
     let parts = || {
         Path::parts(path).map(|part| match part {
             Ok(PathPart::Name(Cow::Borrowed(name))) => Some(Part::Name(name)),
@@ -45,8 +57,7 @@ pub(crate) fn get_at<T: Get>(from: &impl Access, path: &str) -> Result<T> {
     {
         return Ok(value);
     }
-    let path: Path = path.parse()?;
-    get(from, path.steps())
+    get(from, path.to_path()?.steps())
 }
 
 /// The slot that the parts of a path lead to, through structs and lists, if nothing is in the way. Takes time in proportion to their
@@ -81,7 +92,7 @@ where
         Ok(last.filter(|_| moment.disturbed().is_none()))
     });
     let (raw, parent, part) = found.ok().flatten()?;
-    Some(Slot { raw, store: from.store(), locked: !A::LOCKS, parent, part })
+    Some(Slot { raw, store: from.store(), locked: !A::LOCKS, parent, part: Some(part) })
 }
 
 /// The slot that steps lead to. Again from the start where a part on the way was removed in between.
@@ -121,7 +132,7 @@ fn walk<'a, A: Access>(
             }
             other => other,
         };
-        let slot = |raw| Slot { raw, store, locked: !A::LOCKS, parent: id, part };
+        let slot = |raw| Slot { raw, store, locked: !A::LOCKS, parent: id, part: Some(part) };
         let locate = |error: Error| match error.kind() {
             // Of the node itself.
             ErrorKind::IndexOutOfRange | ErrorKind::WrongType if !error.is_located() => {
@@ -190,6 +201,23 @@ impl AtLast<Value<'static>> for Take {
     }
 }
 
+/// Reads metadata, which only fields have.
+struct MetaAt;
+
+impl AtLast<Meta> for MetaAt {
+    fn field(&self, access: &impl Access, key: &Key<'_>) -> Result<Meta> {
+        metas::get(access, key)
+    }
+
+    fn item(&self, access: &impl Access, index: usize) -> Result<Meta> {
+        lists::kind(access, index).map(|_| Meta::new())
+    }
+
+    fn element(&self, access: &impl Access, indices: &[usize]) -> Result<Meta> {
+        arrays::element::<Scalar>(access, indices).map(|_| Meta::new())
+    }
+}
+
 /// Removes what is there, also what is declared or in use.
 struct DeleteForced;
 
@@ -204,6 +232,14 @@ impl AtLast<()> for DeleteForced {
 
     fn element(&self, access: &impl Access, _: &[usize]) -> Result<()> {
         Err(Error::wrong_type("an element of an array", "a field or an item")).at(access)
+    }
+}
+
+/// The metadata of what steps lead to.
+pub(crate) fn meta<A: Access>(from: &A, steps: &[Step]) -> Result<Meta> {
+    match steps {
+        [] => Ok(Meta::new()),
+        steps => with_last(from, steps, MetaAt),
     }
 }
 

@@ -6,9 +6,9 @@ use super::to_value;
 use crate::access::{Access, Handle, Near, Part, Store};
 use crate::arena::Arena;
 use crate::arena::layout::Node;
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, ErrorKind, Result, Step};
 use crate::lock::NodeId;
-use crate::node::{self, Raw, slot_value};
+use crate::node::{self, Raw, kind_of, slot_value};
 #[cfg(feature = "serde")]
 use crate::value::{Extras, Snapshot, SnapshotWriter};
 use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar, wrong_kind};
@@ -50,15 +50,22 @@ pub struct Slot<'a> {
     pub(crate) store: &'a Arc<Store>,
     /// Whether the caller has a lock that covers it.
     pub(super) locked: bool,
-    /// The node that has the slot, and where.
+    /// The node that has the slot.
     pub(crate) parent: NodeId,
-    pub(crate) part: Part<'a>,
+    /// Which part of it the slot is; `None` if it names that node itself.
+    pub(crate) part: Option<Part<'a>>,
 }
 
 impl<'a> Slot<'a> {
     #[inline(always)]
     pub(crate) fn new<A: Access>(access: &'a A, raw: Raw, part: Part<'a>) -> Slot<'a> {
-        Slot { raw, store: access.store(), locked: !A::LOCKS, parent: access.id(), part }
+        Slot { raw, store: access.store(), locked: !A::LOCKS, parent: access.id(), part: Some(part) }
+    }
+
+    /// What names a node itself.
+    pub(crate) fn own<A: Access>(access: &'a A) -> Result<Slot<'a>> {
+        let raw = access.read(|_, node| Ok(Raw::node(kind_of(node)?, access.id())))?;
+        Ok(Slot { raw, store: access.store(), locked: !A::LOCKS, parent: access.id(), part: None })
     }
 
     /// What kind of value it holds.
@@ -78,7 +85,7 @@ impl<'a> Slot<'a> {
             return error;
         }
         let parent = node::path_of(&self.store.arena, self.parent);
-        error.below(parent.then(self.part)).located()
+        error.below(parent.join(&self.part.map(Step::from).into_iter().collect())).located()
     }
 
     fn expect(self, kind: Kind) -> Result<()> {
@@ -118,7 +125,10 @@ impl<'a> Slot<'a> {
         self.expect(kind)?;
         match self.locked {
             true => Err(Error::new(ErrorKind::HeldByGuard)),
-            false => Handle::child(self.store, self.parent, self.raw, self.part),
+            false => match self.part {
+                Some(part) => Handle::child(self.store, self.parent, self.raw, part),
+                None => Handle::again(self.store, self.parent),
+            },
         }
     }
 }

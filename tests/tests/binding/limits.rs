@@ -337,7 +337,7 @@ fn snapshots_keep_metadata() {
     let meta = Meta::new().range(0.0..=10.0).unit("1/s").description("Of the loop.").default_value(1.0);
     store.declare("gain", &meta).unwrap();
     for joint in 0..2 {
-        let joint: Struct = store.get_at(&format!("joints[{joint}]")).unwrap();
+        let joint: Struct = store.get_at(format!("joints[{joint}]")).unwrap();
         joint.declare("kp", &Meta::new().range(..2.0).step(0.1)).unwrap();
     }
     let snapshot = store.to_bytes().unwrap();

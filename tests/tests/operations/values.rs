@@ -1,9 +1,10 @@
 //! Every kind of value through the dynamic API, in a shared store whose memory is accounted for after each test.
 
 use structstore::binding_support::ListExt;
+use structstore::path::Path;
 use structstore::{
-    Array, ArrayValue, DType, ErrorKind, Kind, List, Scalar, Str, Struct, StructStore, StructStoreShared,
-    Value, key,
+    Array, ArrayValue, DType, ErrorKind, Kind, List, Meta, Scalar, Str, Struct, StructStore,
+    StructStoreShared, Value, key,
 };
 use structstore_tests::Memory;
 
@@ -605,11 +606,7 @@ fn paths_lead_to_fields_items_and_elements() {
         ("robots.x", ErrorKind::WrongType, "robots: found list, expected struct"),
         ("robots[1].x", ErrorKind::WrongType, "robots[1]: found i32, expected a struct, list or array"),
         ("[0]", ErrorKind::WrongType, "(root): found struct, expected list or array"),
-        (
-            "",
-            ErrorKind::InvalidArgument,
-            "path: found the empty path, expected a path to a field, an item or an element",
-        ),
+        ("", ErrorKind::WrongType, "(root): found struct, expected f64"),
         ("a..b", ErrorKind::InvalidArgument, "path: found \"a..b\", "),
     ] {
         let error = store.get_at::<f64>(path).unwrap_err();
@@ -624,6 +621,54 @@ fn paths_lead_to_fields_items_and_elements() {
     assert_eq!(guard.get_at::<u16>("frame[0, 1]").unwrap(), 2);
     assert_eq!(guard.get_at::<String>("robots[0].name").unwrap(), "left");
     assert_eq!(guard.get_at::<Array>("frame").err().unwrap().kind(), ErrorKind::HeldByGuard);
+}
+
+#[test]
+fn the_empty_path_leads_to_where_it_starts() {
+    let store = StructStore::new();
+    store.set("robots", vec![Value::record([("name", "left".into())])]).unwrap();
+    assert_eq!(store.get_at::<Value<'static>>("").unwrap(), store.to_value().unwrap());
+    let robot = store.at("robots[0]").unwrap();
+    let again = robot.get_at::<Struct>(Path::ROOT).unwrap();
+    again.set("name", "right").unwrap();
+    assert_eq!(robot.get::<String>("name").unwrap(), "right");
+    assert_eq!(robot.at("").unwrap().path(), robot.path());
+    let robots = store.get::<List>("robots").unwrap();
+    assert_eq!(robots.get_at::<List>("").unwrap().len().unwrap(), 1);
+    assert_eq!(robot.get_at::<i32>("").unwrap_err().to_string(), "robots[0]: found struct, expected i32");
+    {
+        let guard = store.read().unwrap();
+        let held = guard.at("robots[0]".parse::<Path>().unwrap()).unwrap();
+        assert_eq!(held.get_at::<Value<'static>>("").unwrap(), Value::record([("name", "right".into())]));
+        assert_eq!(held.get_at::<Struct>("").err().unwrap().kind(), ErrorKind::HeldByGuard);
+    }
+    robots.remove(0).unwrap();
+    // Each names where it was.
+    let messages = [robot, again].map(|handle| handle.names().unwrap_err().to_string());
+    assert_eq!(messages[0], messages[1]);
+}
+
+#[test]
+fn metadata_is_read_at_paths() {
+    let store = StructStore::new();
+    let motor = store.ensure_struct("motor").unwrap();
+    motor.declare("speed", &Meta::new().unit("m/s").default_value(0.5)).unwrap();
+    motor.set("gains", [1.0, 2.0]).unwrap();
+    motor.set("names", vec!["left"]).unwrap();
+    let speed = Path::ROOT.then("motor").then("speed");
+    assert_eq!(store.meta_at(&speed).unwrap().unit, "m/s");
+    assert_eq!(store.read().unwrap().meta_at("motor.speed").unwrap().unit, "m/s");
+    for path in ["", "motor", "motor.gains", "motor.gains[1]", "motor.names[0]"] {
+        assert!(store.meta_at(path).unwrap().is_empty(), "{path}");
+    }
+    for (path, kind) in [
+        ("motor.missing", ErrorKind::NotFound),
+        ("motor.names[1]", ErrorKind::IndexOutOfRange),
+        ("motor.gains[2]", ErrorKind::IndexOutOfRange),
+        ("motor.speed.x", ErrorKind::WrongType),
+    ] {
+        assert_eq!(store.meta_at(path).unwrap_err().kind(), kind, "{path}");
+    }
 }
 
 #[test]

@@ -127,7 +127,7 @@ pub fn crowd(report: &mut Report) {
                 let lmdb = (!processes).then(|| Arc::new(Lmdb::open(lmdb_path.clone())));
                 let ours = |at: usize| -> Operation {
                     let store = StructStoreShared::options().create(false).open(&store_name).unwrap();
-                    let part = store.at(&format!("field_{}", if apart { at } else { 0 })).unwrap();
+                    let part = store.at(format!("field_{}", if apart { at } else { 0 })).unwrap();
                     let name = key!("field_3");
                     if write {
                         Box::new(move || part.set(name, black_box(5_i64)).unwrap())
