@@ -39,18 +39,13 @@ pub(crate) unsafe fn described<'a>(
 ) -> Result<(DType, &'a [usize])> {
     // SAFETY: the caller's promise.
     let (dtype, shape) = unsafe { (text(dtype, length, "dtype")?, elements(shape, dimensions, "shape")?) };
-    if !dtype.starts_with('[') {
-        return Ok((DType::new(dtype)?, shape));
-    }
     let size = itemsize(shape);
-    let record = DType::structured(dtype, u32::try_from(size).unwrap_or(u32::MAX))?;
-    match record.fields() {
-        Some(_) => Ok((record, shape)),
-        None => {
-            let expected = format!("fields of {size} bytes together, as NumPy writes them");
-            Err(Error::invalid("dtype", dtype.to_owned(), expected))
-        }
+    let dtype = DType::from_descr(dtype, u32::try_from(size).unwrap_or(u32::MAX))?;
+    if dtype.is_structured() && dtype.fields().is_none() {
+        let expected = format!("fields of {size} bytes together, as NumPy writes them");
+        return Err(Error::invalid("dtype", dtype.descr().to_owned(), expected));
     }
+    Ok((dtype, shape))
 }
 
 /// Assigns an array. `live`: assigning it again changes the elements in place, and views show it.

@@ -2,8 +2,9 @@
 
 use std::ops::Bound;
 
+use structstore::path::Path;
 use structstore::typed::{FieldSchema, Schema};
-use structstore::{Meta, Scalar};
+use structstore::{Meta, Scalar, Struct};
 
 use crate::arguments::{Declare, Describe, Reset, Undeclare};
 use crate::failure::{Failure, Result};
@@ -150,22 +151,24 @@ pub(crate) fn declare(options: &Declare) -> Result<u8> {
 
 pub(crate) fn undeclare(options: &Undeclare) -> Result<u8> {
     let store = options.store.change()?;
-    let place = path::last(&store, &options.path)?;
-    place.get()?;
-    match place {
-        Place::Field { parent, name, .. } => parent.undeclare(name)?,
-        _ => return Err(Failure::Usage(format!("{}: only a field can be declared", options.path))),
-    }
+    let (parent, name) = field(&store, &options.path, "can be declared")?;
+    parent.undeclare(name)?;
     Ok(0)
 }
 
 pub(crate) fn reset(options: &Reset) -> Result<u8> {
     let store = options.store.change()?;
-    let place = path::last(&store, &options.path)?;
+    let (parent, name) = field(&store, &options.path, "has a default")?;
+    parent.reset(name)?;
+    Ok(0)
+}
+
+/// The struct and the name of a field that is there. `property` is what nothing else has.
+fn field<'p>(store: &Struct, path: &'p Path, property: &str) -> Result<(Struct, &'p str)> {
+    let place = path::last(store, path)?;
     place.get()?;
     match place {
-        Place::Field { parent, name, .. } => parent.reset(name)?,
-        _ => return Err(Failure::Usage(format!("{}: only a field has a default", options.path))),
+        Place::Field { parent, name, .. } => Ok((parent, name)),
+        _ => Err(Failure::Usage(format!("{path}: only a field {property}"))),
     }
-    Ok(0)
 }

@@ -1,6 +1,5 @@
 //! Values as they are given: JSON, or a string that is of the type that is there.
 
-use structstore::binding_support::{for_each_number, unhex};
 use structstore::{ArrayValue, DType, Error, Item, Kind, Value};
 
 use crate::failure::{Failure, Result};
@@ -33,29 +32,22 @@ pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
     let expected = |expected: &str| -> Failure {
         Error::wrong_type(format!("`{}`", shortened(text, SHOWN)), expected.to_owned()).into()
     };
-    macro_rules! value {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            match kind {
-                $(Kind::$kind => Value::from(text.parse::<$type>().map_err(|_| expected(kind.name()))?),)*
-                Kind::Bool => Value::from(text.parse::<bool>().map_err(|_| expected("bool"))?),
-                Kind::Str => Value::from(text.to_owned()),
-                Kind::Bytes => Value::Bytes(unhex(text).ok_or_else(|| expected("hexadecimal digits"))?.into()),
-                Kind::Null => parse(text)?,
-                _ => match (parse(text)?, there) {
-                    (lists @ Value::List(_), Item::Array(array)) => array_of(&array.dtype()?, &lists)?,
-                    (value, _) if value.kind() == kind => value,
-                    (_, Item::Array(_)) => return Err(expected("a list of numbers for an array")),
-                    _ => return Err(expected(kind.name())),
-                },
-            }
-        };
+    match kind {
+        Kind::Null => parse(text),
+        Kind::List | Kind::Struct | Kind::Array | Kind::Stream => match (parse(text)?, there) {
+            (lists @ Value::List(_), Item::Array(array)) => array_of(&array.dtype()?, &lists),
+            (value, _) if value.kind() == kind => Ok(value),
+            (_, Item::Array(_)) => Err(expected("a list of numbers for an array")),
+            _ => Err(expected(kind.name())),
+        },
+        Kind::Bytes => Value::parse(text, kind).map_err(|_| expected("hexadecimal digits")),
+        _ => Value::parse(text, kind).map_err(|_| expected(kind.name())),
     }
-    Ok(for_each_number!(value))
 }
 
 /// The array of this type that nested lists of numbers stand for.
 fn array_of(dtype: &DType, lists: &Value<'_>) -> Result<Value<'static>> {
-    if dtype.kind().is_none_or(|kind| kind == Kind::Bool) {
+    if !dtype.kind().is_some_and(Kind::is_number) {
         let message = format!(
             "an array of {} cannot be given as a text; load a snapshot, or replace it with --json",
             text::line(&dtype.to_string())

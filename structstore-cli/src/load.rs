@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use structstore::binding_support::{OptionsExt, StructExt, for_each_number};
+use structstore::binding_support::{OptionsExt, StructExt};
 use structstore::path::Path;
 use structstore::{ArrayValue, Cleanup, Error, Item, Kind, Struct, StructStoreShared, Value};
 
@@ -71,24 +71,13 @@ fn like<'v>(value: &'v Value<'_>, there: Option<&Item>) -> Value<'v> {
             };
             Value::Struct(fields.iter().map(field).collect())
         }
-        (Value::Scalar(_), Some(Item::Scalar(there))) => converted(value, there.kind()),
+        (Value::Scalar(scalar), Some(Item::Scalar(there))) => {
+            Value::Scalar(scalar.to_kind(there.kind()).unwrap_or(*scalar))
+        }
         (Value::List(_), Some(Item::Array(array))) => {
             let like = array.dtype().and_then(|dtype| ArrayValue::from_lists(&dtype, value));
             like.map_or_else(|_| value.into(), Value::from)
         }
         _ => value.into(),
     }
-}
-
-/// A number as one of a kind, if that has it.
-fn converted<'v>(value: &'v Value<'_>, kind: Kind) -> Value<'v> {
-    macro_rules! converted {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            match kind {
-                $(Kind::$kind => <$type>::try_from(value).ok().map(Value::from),)*
-                _ => None,
-            }
-        };
-    }
-    for_each_number!(converted).unwrap_or_else(|| value.into())
 }

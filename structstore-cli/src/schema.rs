@@ -1,11 +1,9 @@
 //! `schema`: the schema of a store, as JSON Schema, as Markdown, or as a header for C++.
 
-use std::ops::Bound;
-
 use serde_json::{Map, Value as Json, json};
 use structstore::path::Path;
 use structstore::typed::{FieldSchema, Schema};
-use structstore::{DType, Item, Kind, Meta, Scalar, Struct, Value};
+use structstore::{DType, Item, Kind, Meta, Struct};
 
 use crate::arguments::Schema as Options;
 use crate::cpp;
@@ -63,96 +61,86 @@ fn nowhere() -> Failure {
     Failure::Missing { what: "no such field".to_owned(), near: None }
 }
 
-/// A field in JSON Schema, draft 2020-12. `x-kind`, `x-unit` and `x-step` carry what JSON Schema cannot express.
+/// A field in JSON Schema, draft 2020-12. `x-kind` and `x-depth` carry what JSON Schema cannot express, beside those of [`Meta::keywords`].
 pub(crate) fn document(field: &FieldSchema) -> Result<Json> {
-    of(&field.schema, &field.meta, true)
+    of(&field.schema, &field.meta)
 }
 
-/// `own`: of the field itself, and not of items in it.
-fn of(schema: &Schema, meta: &Meta, own: bool) -> Result<Json> {
-    let mut found = match schema {
-        Schema::Scalar(kind) => number(*kind, meta),
-        Schema::Str => string(meta, own),
-        Schema::Bytes => json!({
-            "type": "string",
-            "contentEncoding": "base16",
-            "pattern": "^([0-9a-f]{2})*$",
-            "x-kind": "bytes",
-        }),
-        Schema::Array { dtype, shape, live } => array(dtype, shape, *live, meta, own),
+fn of(schema: &Schema, meta: &Meta) -> Result<Json> {
+    let (mut found, kind) = match schema {
+        Schema::Scalar(kind) => (number(*kind), *kind),
+        Schema::Str => (json!({"type": "string"}), Kind::Str),
+        Schema::Bytes => {
+            let digits = json!({
+                "type": "string",
+                "contentEncoding": "base16",
+                "pattern": "^([0-9a-f]{2})*$",
+                "x-kind": "bytes",
+            });
+            (digits, Kind::Bytes)
+        }
+        Schema::Array { dtype, shape, live } => {
+            // The length of any other is known.
+            let kind = if shape.first() == Some(&None) { Kind::Array } else { Kind::Null };
+            (array(dtype, shape, *live, meta), kind)
+        }
         Schema::List(item) => {
             let mut list = json!({"type": "array"});
             if let Some(item) = item {
-                set(&mut list, "items", of(item, meta, false)?);
+                set(&mut list, "items", of(item, &of_items(meta))?);
             }
-            lengths(&mut list, meta, own);
-            list
+            (list, Kind::List)
         }
         Schema::Map(value) => {
             let mut map = json!({"type": "object"});
             if let Some(value) = value {
-                set(&mut map, "additionalProperties", of(value, &Meta::new(), false)?);
+                set(&mut map, "additionalProperties", of(value, &Meta::new())?);
             }
-            map
+            (map, Kind::Struct)
         }
-        Schema::Optional(inner) => optional(of(inner, meta, own)?),
+        Schema::Optional(inner) => (optional(of(inner, meta)?), Kind::Null),
         Schema::Struct { fields, .. } => {
             let mut properties = Map::new();
             for field in fields {
                 properties.insert(field.name.clone().into_owned(), document(field)?);
             }
             let required: Vec<&str> = fields.iter().map(|field| &*field.name).collect();
-            json!({"type": "object", "properties": properties, "required": required})
+            (json!({"type": "object", "properties": properties, "required": required}), Kind::Struct)
         }
         Schema::Stream { sample, depth } => {
             // A document has the newest sample of a stream.
-            let mut found = optional(of(sample, meta, false)?);
+            let mut found = optional(of(sample, &of_items(meta))?);
             set(&mut found, "x-kind", "stream");
             set(&mut found, "x-depth", *depth);
-            found
+            (found, Kind::Stream)
         }
-        _ => json!({}),
+        _ => (json!({}), Kind::Null),
     };
-    if own {
-        advice(&mut found, meta)?;
-    }
+    declare(&mut found, kind, meta);
     Ok(found)
+}
+
+/// Adds what is declared of a value of a kind. What JSON cannot express, such as NaN as a default, is left out.
+fn declare(object: &mut Json, kind: Kind, meta: &Meta) {
+    for (keyword, value) in meta.keywords(kind) {
+        if let Ok(value) = json::document(&value, &Path::ROOT) {
+            set(object, keyword, value);
+        }
+    }
+}
+
+/// What is declared of each item of a list, and of each element of an array.
+fn of_items(meta: &Meta) -> Meta {
+    let mut items = Meta::new();
+    (items.min, items.max, items.multiple_of) = (meta.min, meta.max, meta.multiple_of);
+    items.choices.clone_from(&meta.choices);
+    items
 }
 
 fn set(object: &mut Json, name: &str, value: impl Into<Json>) {
     if let Json::Object(fields) = object {
         fields.insert(name.to_owned(), value.into());
     }
-}
-
-/// Adds the annotations, which restrict no value: description, unit, step, default.
-fn advice(object: &mut Json, meta: &Meta) -> Result<()> {
-    if !meta.description.is_empty() {
-        set(object, "description", &*meta.description);
-    }
-    if !meta.unit.is_empty() {
-        set(object, "x-unit", &*meta.unit);
-    }
-    if let Some(step) = meta.step {
-        set(object, "x-step", step);
-    }
-    if meta.read_only {
-        set(object, "readOnly", true);
-    }
-    if !meta.aliases.is_empty() {
-        set(
-            object,
-            "x-aliases",
-            meta.aliases.iter().map(|alias| alias.clone().into_owned()).collect::<Vec<_>>(),
-        );
-    }
-    if let Some(default) = &meta.default {
-        // One that JSON cannot express, such as NaN, is left out.
-        if let Ok(default) = json::document(default, &Path::ROOT) {
-            set(object, "default", default);
-        }
-    }
-    Ok(())
 }
 
 fn optional(mut found: Json) -> Json {
@@ -169,12 +157,7 @@ fn optional(mut found: Json) -> Json {
     }
 }
 
-/// A number as JSON has it; none that is not finite.
-fn plain(number: Scalar) -> Option<Json> {
-    json::document(&Value::Scalar(number), &Path::ROOT).ok()
-}
-
-fn number(kind: Kind, meta: &Meta) -> Json {
+fn number(kind: Kind) -> Json {
     let mut found = match kind {
         Kind::Null => return json!({"type": "null"}),
         Kind::Bool => return json!({"type": "boolean"}),
@@ -198,58 +181,14 @@ fn number(kind: Kind, meta: &Meta) -> Json {
         set(&mut found, "minimum", least);
         set(&mut found, "maximum", most);
     }
-    for (bound, inclusive, exclusive) in
-        [(meta.min, "minimum", "exclusiveMinimum"), (meta.max, "maximum", "exclusiveMaximum")]
-    {
-        match bound {
-            Bound::Included(bound) => {
-                plain(bound).into_iter().for_each(|bound| set(&mut found, inclusive, bound))
-            }
-            Bound::Excluded(bound) => {
-                plain(bound).into_iter().for_each(|bound| set(&mut found, exclusive, bound))
-            }
-            Bound::Unbounded => {}
-        }
-    }
-    if let Some(factor) = meta.multiple_of {
-        set(&mut found, "multipleOf", factor);
-    }
-    if !meta.choices.is_empty() {
-        let choices: Vec<i64> = meta.choices.iter().filter_map(|choice| choice.parse().ok()).collect();
-        set(&mut found, "enum", choices);
-    }
     found
-}
-
-fn string(meta: &Meta, own: bool) -> Json {
-    let mut found = json!({"type": "string"});
-    if !meta.choices.is_empty() {
-        let choices: Vec<&str> = meta.choices.iter().map(|choice| &**choice).collect();
-        set(&mut found, "enum", choices);
-    }
-    // JSON Schema counts characters, of which one has up to four bytes.
-    if let Some(least) = meta.min_len.filter(|_| own) {
-        set(&mut found, "minLength", least.div_ceil(4));
-    }
-    if let Some(most) = meta.max_len.filter(|_| own) {
-        set(&mut found, "maxLength", most);
-    }
-    found
-}
-
-fn lengths(object: &mut Json, meta: &Meta, own: bool) {
-    if let Some(least) = meta.min_len.filter(|_| own) {
-        set(object, "minItems", least);
-    }
-    if let Some(most) = meta.max_len.filter(|_| own) {
-        set(object, "maxItems", most);
-    }
 }
 
 /// Nested arrays, as JSON has one of several dimensions.
-fn array(dtype: &str, shape: &[Option<usize>], live: bool, meta: &Meta, own: bool) -> Json {
+fn array(dtype: &str, shape: &[Option<usize>], live: bool, meta: &Meta) -> Json {
     let kind = DType::new(dtype).ok().and_then(|dtype| dtype.kind());
-    let element = kind.map_or_else(|| json!({}), |kind| number(kind, meta));
+    let mut element = kind.map_or_else(|| json!({}), number);
+    declare(&mut element, kind.unwrap_or(Kind::Null), &of_items(meta));
     let mut found = shape.iter().rev().fold(element, |inner, extent| {
         let mut outer = json!({"type": "array", "items": inner});
         if let Some(extent) = extent {
@@ -258,9 +197,6 @@ fn array(dtype: &str, shape: &[Option<usize>], live: bool, meta: &Meta, own: boo
         }
         outer
     });
-    if shape.first() == Some(&None) {
-        lengths(&mut found, meta, own);
-    }
     set(
         &mut found,
         "x-kind",

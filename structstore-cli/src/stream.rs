@@ -3,8 +3,10 @@
 use std::time::{Duration, Instant};
 
 use serde_json::Value as Json;
+use structstore::binding_support::elements;
 use structstore::path::Path;
-use structstore::stream::{AnyCursor, AnySample, AnyStream, StreamValue, now, wait_any};
+use structstore::stream::{AnyCursor, AnySample, AnyStream, now, wait_any};
+use structstore::typed::RecordField;
 use structstore::{ErrorKind, Item, Value};
 
 use crate::arguments::{Get, Hz, Name, Watch};
@@ -18,6 +20,8 @@ use crate::text::{line, plural};
 
 /// How many samples tell the rate.
 const RECENT: u64 = 100;
+/// The most columns of a table.
+const COLUMNS: usize = 1 << 20;
 /// How often to look whether the store is still there.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -56,59 +60,52 @@ fn rate(times: &[u64]) -> Option<f64> {
 pub(crate) fn last(options: &Get, count: u64, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
     let stream = find(&store, &options.path)?;
-    let (value, history) = (stream.value()?, stream.history(count)?);
+    let history = stream.history(count)?;
     let rows = history.seqs().into_iter().zip(history.times()).zip(history.samples());
-    let rows: Vec<(u64, u64, Value<'_>)> =
-        rows.map(|((seq, time), bytes)| (seq, time, value.sample(bytes))).collect();
     if options.csv {
-        return csv(&value, &rows, output);
+        return csv(&stream, rows, output);
     }
-    let samples = rows.into_iter().map(|(seq, time, value)| {
-        Value::record([("seq", Value::from(seq)), ("time", time.into()), ("value", value)])
+    let value = stream.value()?;
+    let samples = rows.map(|((seq, time), sample)| {
+        let value = ("value", value.sample(sample));
+        Value::record([("seq", Value::from(seq)), ("time", time.into()), value])
     });
     output.write(&json::text(&Value::list(samples), &options.path, output.is_terminal())?);
     Ok(0)
 }
 
-/// A table of samples, with a column for each number.
-fn csv(stream: &StreamValue<'_>, rows: &[(u64, u64, Value<'_>)], output: &mut Output) -> Result<u8> {
-    let zeroes = vec![0; stream.sample_size()];
-    let mut names = Vec::new();
-    columns(&stream.sample(&zeroes), "", &mut |name, _| names.push(name.to_owned()));
-    let heading = ["seq", "time"].into_iter().map(str::to_owned).chain(names);
-    output.print(&format!("{}\n", heading.map(|name| quoted(&name)).collect::<Vec<_>>().join(",")));
-    for (seq, time, value) in rows {
+/// A table of samples, with a column for each number, truth value and string.
+fn csv<'s>(
+    stream: &AnyStream,
+    rows: impl Iterator<Item = ((u64, u64), &'s [u8])>,
+    output: &mut Output,
+) -> Result<u8> {
+    let columns = stream.dtype().columns(stream.shape(), COLUMNS).ok_or_else(|| {
+        Failure::Other(format!("samples of more than {COLUMNS} numbers are too wide for a table"))
+    })?;
+    output.print("seq,time");
+    for RecordField { name, .. } in &columns {
+        output.print(&format!(",{}", quoted(if name.is_empty() { "value" } else { name })));
+    }
+    output.print("\n");
+    for ((seq, time), sample) in rows {
         output.print(&format!("{seq},{time}"));
-        columns(value, "", &mut |_, cell| output.print(&format!(",{}", quoted(&cell))));
+        for column in &columns {
+            let cell = match column.value(sample) {
+                Value::Scalar(scalar) => scalar.to_string(),
+                Value::Str(text) => text.into_owned(),
+                // Such as a time, which no slot holds.
+                Value::Array(array) => match elements(&array) {
+                    Some(Value::Str(text)) => text.into_owned(),
+                    _ => array.dtype().to_string(),
+                },
+                other => other.to_string(),
+            };
+            output.print(&format!(",{}", quoted(&cell)));
+        }
         output.print("\n");
     }
     Ok(0)
-}
-
-/// Visits each number, truth value and string of a sample, with its name.
-fn columns(value: &Value<'_>, name: &str, visit: &mut dyn FnMut(&str, String)) {
-    match value {
-        Value::Struct(fields) => {
-            for (field, value) in fields {
-                let name = if name.is_empty() { field.to_string() } else { format!("{name}.{field}") };
-                columns(value, &name, visit);
-            }
-        }
-        Value::List(items) => {
-            items.iter().enumerate().for_each(|(at, item)| columns(item, &format!("{name}[{at}]"), visit));
-        }
-        Value::Array(array) => match array.numbers() {
-            Some(numbers) if !array.shape().is_empty() => {
-                for (at, number) in numbers.into_iter().enumerate() {
-                    visit(&format!("{name}[{at}]"), number.to_string());
-                }
-            }
-            _ => visit(name, array.dtype().to_string()),
-        },
-        Value::Scalar(scalar) => visit(if name.is_empty() { "value" } else { name }, scalar.to_string()),
-        Value::Str(text) => visit(if name.is_empty() { "value" } else { name }, text.to_string()),
-        other => visit(name, other.to_string()),
-    }
 }
 
 /// A cell of CSV, after RFC 4180.

@@ -4,7 +4,7 @@ use std::ops::Bound as Limit;
 
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyDict, PyString, PyTuple};
+use pyo3::types::{PyDict, PyList, PyString};
 use structstore::binding_support::Snapshot;
 use structstore::{Error, Key, Meta, Scalar, Value};
 
@@ -92,44 +92,24 @@ pub(crate) fn _meta<'py>(
 /// Metadata by name, as the package's `Meta` takes it. `integers`: choices are integers if they can be.
 pub(crate) fn told<'py>(py: Python<'py>, meta: &Meta, integers: bool) -> Result<Bound<'py, PyDict>> {
     let told = PyDict::new(py);
-    let number =
-        |number: Scalar| value_out::detached(py, &Snapshot::of(&Value::Scalar(number)), Structs::Dicts);
-    for (bound, inclusive, exclusive) in [(meta.min, "ge", "gt"), (meta.max, "le", "lt")] {
-        match bound {
-            Limit::Included(bound) => told.set_item(inclusive, number(bound)?)?,
-            Limit::Excluded(bound) => told.set_item(exclusive, number(bound)?)?,
-            Limit::Unbounded => {}
+    let Value::Struct(fields) = meta.to_value() else { return Ok(told) };
+    let integer = |choice: Value<'_>| match &choice {
+        Value::Str(text) => text.parse::<i64>().map_or(choice.into_owned(), Value::from),
+        _ => choice.into_owned(),
+    };
+    for (name, value) in fields {
+        let (name, value) = match (&*name, value) {
+            ("aliases", aliases) => ("alias", aliases),
+            ("choices", Value::List(choices)) if integers => {
+                ("choices", Value::list(choices.into_iter().map(integer)))
+            }
+            said => said,
+        };
+        let object = value_out::detached(py, &Snapshot::of(&value), Structs::Dicts)?;
+        match object.cast::<PyList>() {
+            Ok(strings) if name != "default" => told.set_item(name, strings.to_tuple())?,
+            _ => told.set_item(name, &object)?,
         }
-    }
-    for (name, number) in
-        [("multiple_of", meta.multiple_of), ("min_length", meta.min_len), ("max_length", meta.max_len)]
-    {
-        number.map(|number| told.set_item(name, number)).transpose()?;
-    }
-    meta.step.map(|step| told.set_item("step", step)).transpose()?;
-    let truths = [
-        ("finite", meta.finite),
-        ("read_only", meta.read_only),
-        ("growable", meta.growable),
-        ("widened", meta.widened),
-    ];
-    for (name, truth) in truths {
-        told.set_item(name, truth)?;
-    }
-    told.set_item("unit", &*meta.unit)?;
-    told.set_item("description", &*meta.description)?;
-    told.set_item("alias", PyTuple::new(py, meta.aliases.iter().map(|alias| &**alias))?)?;
-    let choices: Vec<Bound<'py, PyAny>> = meta
-        .choices
-        .iter()
-        .map(|choice| match choice.parse::<i64>() {
-            Ok(integer) if integers => number(Scalar::I64(integer)),
-            _ => Ok(PyString::new(py, choice).into_any()),
-        })
-        .collect::<Result<_>>()?;
-    told.set_item("choices", PyTuple::new(py, choices)?)?;
-    if let Some(default) = &meta.default {
-        told.set_item("default", value_out::detached(py, &Snapshot::of(default), Structs::Dicts)?)?;
     }
     Ok(told)
 }

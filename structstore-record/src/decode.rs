@@ -7,9 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::Deserialize;
 use serde_json::Value as Json;
-use structstore::binding_support::{for_each_number, from_document};
+use structstore::binding_support::from_document;
 use structstore::typed::RecordField;
-use structstore::{ArrayValue, DType, Kind, Scalar, Value};
+use structstore::{ArrayValue, DType, Kind, Value};
 
 use crate::encode::unescaped;
 use crate::shape::{KIND, PARTS};
@@ -42,7 +42,10 @@ impl Spec {
             (_, Some(fields)) => {
                 Spec::Struct(fields.iter().map(|(name, field)| (name.clone(), inner(field))).collect())
             }
-            (Some(name), None) => kind_named(name).map_or(Spec::Unknown, Spec::Number),
+            (Some(name), None) => {
+                let kind = name.parse().ok().filter(|kind: &Kind| kind.is_number());
+                kind.map_or(Spec::Unknown, Spec::Number)
+            }
             (None, None) => Spec::Unknown,
         }
     }
@@ -57,7 +60,9 @@ impl Spec {
     /// A value with numbers of the kinds that the schema has.
     pub(crate) fn retype(&self, value: Value<'static>) -> Value<'static> {
         match (self, value) {
-            (Spec::Number(kind), value @ Value::Scalar(_)) => of_kind(&value, *kind).unwrap_or(value),
+            (Spec::Number(kind), Value::Scalar(scalar)) => {
+                Value::Scalar(scalar.to_kind(*kind).unwrap_or(scalar))
+            }
             (Spec::List(first, others), Value::List(items)) => {
                 let spec = |at: usize| first.get(at).or(others.as_deref()).unwrap_or(&Spec::Unknown);
                 Value::List(items.into_iter().enumerate().map(|(at, item)| spec(at).retype(item)).collect())
@@ -72,28 +77,6 @@ impl Spec {
             (_, value) => value,
         }
     }
-}
-
-fn kind_named(name: &str) -> Option<Kind> {
-    macro_rules! named {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            [$(Kind::$kind),*].into_iter().find(|kind| kind.name() == name)
-        };
-    }
-    for_each_number!(named)
-}
-
-/// A number as one of a kind, if that has it.
-fn of_kind(value: &Value<'_>, kind: Kind) -> Option<Value<'static>> {
-    macro_rules! converted {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            match kind {
-                $(Kind::$kind => <$type>::try_from(value).ok().map(Value::from),)*
-                _ => None,
-            }
-        };
-    }
-    for_each_number!(converted)
 }
 
 /// The message of a struct.
@@ -142,10 +125,7 @@ pub(crate) fn of_array(message: &[u8]) -> Result<ArrayValue<'static>, String> {
     let found: Message = serde_json::from_slice(message).map_err(|error| error.to_string())?;
     let (dtype, shape) = match found {
         Message { dtype: Some(dtype), shape: Some(shape), itemsize, .. } => {
-            let dtype = match (dtype.starts_with('['), itemsize) {
-                (true, Some(itemsize)) => DType::structured(&dtype, itemsize),
-                _ => DType::new(&dtype),
-            };
+            let dtype = DType::from_descr(&dtype, itemsize.unwrap_or(0));
             (dtype.map_err(|error| error.to_string())?, shape)
         }
         Message { encoding: Some(encoding), width: Some(width), height: Some(height), .. } => {
@@ -271,7 +251,11 @@ fn pack(dtype: &DType, shape: &[usize], value: &Value<'_>, bytes: &mut [u8]) {
                 }
             }
         }
-        ([], Value::Scalar(scalar)) => pack_scalar(dtype, scalar, bytes),
+        ([], Value::Scalar(scalar)) => {
+            if let Some(Ok(number)) = dtype.kind().map(|kind| scalar.to_kind(kind)) {
+                bytes.iter_mut().zip(number.to_le_bytes()).for_each(|(place, byte)| *place = byte);
+            }
+        }
         ([], Value::Str(text)) if dtype.descr().starts_with("|S") => {
             bytes.iter_mut().zip(text.bytes()).for_each(|(place, byte)| *place = byte);
         }
@@ -282,30 +266,6 @@ fn pack(dtype: &DType, shape: &[usize], value: &Value<'_>, bytes: &mut [u8]) {
         }
         _ => {}
     }
-}
-
-fn pack_scalar(dtype: &DType, scalar: &Scalar, bytes: &mut [u8]) {
-    let Some(kind) = dtype.kind() else { return };
-    let value = match (kind, scalar) {
-        (Kind::Bool, Scalar::Bool(truth)) => {
-            if let Some(byte) = bytes.first_mut() {
-                *byte = u8::from(*truth);
-            }
-            return;
-        }
-        _ => of_kind(&Value::Scalar(*scalar), kind),
-    };
-    macro_rules! put {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            match value {
-                $(Some(Value::Scalar(Scalar::$kind(number))) => {
-                    bytes.iter_mut().zip(number.to_le_bytes()).for_each(|(place, byte)| *place = byte);
-                })*
-                _ => {}
-            }
-        };
-    }
-    for_each_number!(put);
 }
 
 /// One field of a struct's message: the others are not looked at.

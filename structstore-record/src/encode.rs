@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde::ser::{Error as _, Serialize, SerializeMap, Serializer};
 use serde_json::{Value as Json, json};
-use structstore::binding_support::to_document;
-use structstore::{DType, Scalar, Value};
+use structstore::binding_support::{elements, to_document};
+use structstore::{DType, Value};
 
 use crate::shape::{Fields, PARTS, image_encoding};
 use crate::tree::Node;
@@ -79,22 +79,10 @@ pub(crate) fn plain<'v>(value: &'v Value<'v>) -> Cow<'v, Value<'v>> {
             let fields = fields.iter().map(|(name, value)| (name.clone(), plain(value).into_owned()));
             Cow::Owned(Value::Struct(fields.collect()))
         }
-        Value::Array(array) => match array.numbers() {
-            Some(numbers) => Cow::Owned(nested(&numbers, array.shape())),
-            None => Cow::Borrowed(value),
-        },
-        value => Cow::Borrowed(value),
-    }
-}
-
-fn nested(numbers: &[Scalar], shape: &[usize]) -> Value<'static> {
-    match (shape, numbers) {
-        ([_, inner @ ..], _) => {
-            let size = inner.iter().product::<usize>().max(1);
-            Value::List(numbers.chunks(size).map(|row| nested(row, inner)).collect())
+        Value::Array(array) if array.dtype().kind().is_some() => {
+            elements(array).map_or(Cow::Borrowed(value), Cow::Owned)
         }
-        ([], [number, ..]) => Value::Scalar(*number),
-        ([], []) => Value::Null,
+        value => Cow::Borrowed(value),
     }
 }
 

@@ -650,12 +650,9 @@ impl Topic {
         };
         let schema = channel.schema.as_ref().and_then(|schema| serde_json::from_slice(&schema.data).ok());
         let stream = || {
-            let descr = told("structstore.dtype")?;
-            let dtype = match descr.starts_with('[') {
-                true => DType::structured(descr, told("structstore.itemsize")?.parse().ok()?),
-                false => DType::new(descr),
-            };
-            let (dtype, depth) = (dtype.ok()?, told("structstore.depth")?.parse().ok()?);
+            let itemsize = told("structstore.itemsize")?.parse().ok()?;
+            let dtype = DType::from_descr(told("structstore.dtype")?, itemsize).ok()?;
+            let depth = told("structstore.depth")?.parse().ok()?;
             let shape: Vec<usize> = serde_json::from_str(told("structstore.shape")?).ok()?;
             Some(StreamType { size: SampleSize::new(&dtype, &shape), dtype, shape, depth })
         };

@@ -1,7 +1,6 @@
 //! Values over time, one below the other.
 
-use structstore::binding_support::for_each_number;
-use structstore::{ArrayValue, DType, Kind, Scalar, Value};
+use structstore::{ArrayValue, DType, Value};
 
 /// Values over time, the oldest first.
 #[derive(Debug, Default)]
@@ -33,7 +32,7 @@ impl Series {
 /// Values as the rows of one array, if all are numbers or arrays of one type.
 pub fn stacked(values: &[Value<'_>]) -> Option<ArrayValue<'static>> {
     let (dtype, row) = match values.first()? {
-        Value::Scalar(first) => (dtype_of(first.kind())?, Vec::new()),
+        Value::Scalar(first) => (DType::of_kind(first.kind())?, Vec::new()),
         Value::Array(first) => (first.dtype().clone(), first.shape().to_vec()),
         _ => return None,
     };
@@ -41,7 +40,7 @@ pub fn stacked(values: &[Value<'_>]) -> Option<ArrayValue<'static>> {
     for value in values {
         match value {
             Value::Scalar(scalar) if row.is_empty() && dtype.kind() == Some(scalar.kind()) => {
-                push(*scalar, &mut data)?;
+                data.extend_from_slice(scalar.to_le_bytes().get(..dtype.itemsize())?);
             }
             Value::Array(array) if *array.dtype() == dtype && array.shape() == row => {
                 data.extend_from_slice(array.data());
@@ -52,25 +51,3 @@ pub fn stacked(values: &[Value<'_>]) -> Option<ArrayValue<'static>> {
     let shape: Vec<usize> = std::iter::once(values.len()).chain(row).collect();
     ArrayValue::new(dtype, &shape, data).ok()
 }
-
-macro_rules! of_numbers {
-    ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-        fn dtype_of(kind: Kind) -> Option<DType> {
-            match kind {
-                Kind::Bool => DType::new("|b1").ok(),
-                $(Kind::$kind => Some(DType::of::<$type>()),)*
-                _ => None,
-            }
-        }
-
-        fn push(scalar: Scalar, data: &mut Vec<u8>) -> Option<()> {
-            match scalar {
-                Scalar::Bool(truth) => data.push(truth.into()),
-                $(Scalar::$kind(number) => data.extend_from_slice(&number.to_le_bytes()),)*
-                _ => return None,
-            }
-            Some(())
-        }
-    };
-}
-for_each_number!(of_numbers);

@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};
-use std::ops::Bound;
 
 use serde_json::{Map, Value as Json, json};
-use structstore::{DType, Kind, Meta, Scalar, Value};
+use structstore::binding_support::to_document;
+use structstore::{DType, Kind, Meta, Value};
 
 /// The keyword with the kind of a value.
 pub(crate) const KIND: &str = "x-structstore";
@@ -57,7 +57,10 @@ pub(crate) fn of_fields(title: &str, fields: &Fields<'_>, metas: &HashMap<String
         .map(|(name, value)| {
             let mut property = of_value(value);
             if let (Some(meta), Some(property)) = (metas.get(*name), property.as_object_mut()) {
-                tell(meta, property);
+                for (keyword, said) in meta.keywords(value.kind()) {
+                    let said = to_document(&said, true).ok().and_then(|said| serde_json::to_value(said).ok());
+                    property.extend(said.map(|said| (keyword.to_owned(), said)));
+                }
             }
             ((*name).to_owned(), property)
         })
@@ -95,28 +98,6 @@ fn json_type(kind: Kind) -> Json {
         Kind::Bytes | Kind::Array | Kind::Stream | Kind::Struct => "object".into(),
         Kind::List => "array".into(),
         _ => "integer".into(),
-    }
-}
-
-/// Adds what is declared of a field.
-fn tell(meta: &Meta, property: &mut Map<String, Json>) {
-    let number = |scalar: Scalar| serde_json::from_str::<Json>(&scalar.to_string()).unwrap_or(Json::Null);
-    for (bound, inclusive, exclusive) in
-        [(&meta.min, "minimum", "exclusiveMinimum"), (&meta.max, "maximum", "exclusiveMaximum")]
-    {
-        match bound {
-            Bound::Included(limit) => drop(property.insert(inclusive.to_owned(), number(*limit))),
-            Bound::Excluded(limit) => drop(property.insert(exclusive.to_owned(), number(*limit))),
-            Bound::Unbounded => {}
-        }
-    }
-    if !meta.choices.is_empty() {
-        property.insert("enum".to_owned(), meta.choices.iter().map(|choice| json!(choice)).collect());
-    }
-    for (name, text) in [("description", &meta.description), ("x-unit", &meta.unit)] {
-        if !text.is_empty() {
-            property.insert(name.to_owned(), json!(text));
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::ops::ControlFlow;
 
 use structstore::Value;
+use structstore::binding_support::element_path;
 use structstore::path::{Path, Step};
 
 use crate::decode;
@@ -63,7 +64,7 @@ impl Table {
             }
             Value::Array(array) => match array.numbers().filter(|numbers| numbers.len() <= ELEMENTS) {
                 Some(numbers) => numbers.iter().enumerate().for_each(|(at, number)| {
-                    self.put(format!("{name}{}", indices(at, array.shape())), Value::Scalar(*number));
+                    self.put(format!("{name}{}", element_path(at, array.shape())), Value::Scalar(*number));
                 }),
                 None => self.put(name, Value::Array(array)),
             },
@@ -83,16 +84,6 @@ impl Table {
             self.filled = self.filled.saturating_add(1);
         }
     }
-}
-
-/// The place of an element, as it is written in paths: `[2, 0]`.
-fn indices(mut at: usize, shape: &[usize]) -> String {
-    let mut indices: Vec<String> = Vec::new();
-    for length in shape.iter().rev() {
-        indices.insert(0, (at % length).to_string());
-        at /= length;
-    }
-    format!("[{}]", indices.join(", "))
 }
 
 impl Run {

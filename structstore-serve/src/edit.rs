@@ -96,15 +96,17 @@ pub(crate) fn set(
             let path: Path = change.path.0.steps().iter().skip(above).cloned().collect();
             let inner = path.to_string();
             let refuse = |error: Error| Refusal::new(&change.path.0, error);
-            let value = match (part.get_at::<Value<'static>>(&inner), &change.create) {
-                (Ok(there), _) => checked(change, &there)
-                    .and_then(|()| text::parse(&change.value, kind_of(&there, change)).map_err(refuse)),
-                (Err(error), Some(kind)) if error.kind() == ErrorKind::NotFound => {
-                    text::parse(&change.value, named(kind)).map_err(refuse)
+            let create = change.create.as_deref().map(str::parse::<Kind>).transpose().map_err(refuse)?;
+            let kind = match (part.get_at::<Value<'static>>(&inner), create) {
+                (Ok(there), create) => {
+                    checked(change, &there)?;
+                    // A field that may be null takes what it is created as otherwise.
+                    create.filter(|_| there.kind() == Kind::Null).unwrap_or(there.kind())
                 }
-                (Err(error), _) => Err(refuse(error)),
+                (Err(error), Some(kind)) if error.kind() == ErrorKind::NotFound => kind,
+                (Err(error), _) => return Err(refuse(error)),
             };
-            values.push((change, inner, value?));
+            values.push((change, inner, Value::parse(&change.value, kind).map_err(refuse)?));
         }
         for (change, inner, value) in values {
             part.set_at(&inner, value).map_err(|error| Refusal::new(&change.path.0, error))?;
@@ -118,7 +120,7 @@ fn checked(change: &Change, there: &Value<'_>) -> Result<(), Refusal> {
     let text = |value: &Value<'_>| text::of_value(value, false).0;
     let now = text(there);
     // Another way to write the same value is as good.
-    let is = |was: &str| *was == now || text::parse(was, there.kind()).is_ok_and(|was| text(&was) == now);
+    let is = |was: &str| *was == now || Value::parse(was, there.kind()).is_ok_and(|was| text(&was) == now);
     match &change.was {
         Some(was) if !is(was) => {
             let error = format!("{}: changed meanwhile", change.path.0);
@@ -126,33 +128,6 @@ fn checked(change: &Change, there: &Value<'_>) -> Result<(), Refusal> {
         }
         _ => Ok(()),
     }
-}
-
-/// The kind that a text is to be read as: that of what is there. A field that may be null takes what it is created as otherwise.
-fn kind_of(there: &Value<'_>, change: &Change) -> Kind {
-    match (there.kind(), &change.create) {
-        (Kind::Null, Some(kind)) => named(kind),
-        (kind, _) => kind,
-    }
-}
-
-fn named(kind: &str) -> Kind {
-    let kinds = [
-        Kind::Bool,
-        Kind::I8,
-        Kind::I16,
-        Kind::I32,
-        Kind::I64,
-        Kind::U8,
-        Kind::U16,
-        Kind::U32,
-        Kind::U64,
-        Kind::F32,
-        Kind::F64,
-        Kind::Str,
-        Kind::Bytes,
-    ];
-    kinds.into_iter().find(|found| found.name() == kind).unwrap_or(Kind::Null)
 }
 
 /// The innermost struct that has all that is changed, and how many steps lead to it.

@@ -5,11 +5,12 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
 use structstore::stream::AnyStream;
+use structstore::typed::RecordField;
 use structstore::watch::Found;
-use structstore::{Error, Kind, Struct};
+use structstore::{Error, Struct};
 
 use crate::clock;
-use crate::columns::{Column, columns};
+use crate::columns::columns;
 use crate::inbox::lock;
 use crate::message::{self, LineOf, Out, binary, numbers};
 use crate::reduce;
@@ -54,7 +55,7 @@ enum Source {
 /// A number in each sample of a stream, of those that were published since the line is there or that the stream still had.
 struct Published {
     stream: AnyStream,
-    column: Column,
+    column: RecordField,
     next: u64,
     ring: Ring,
 }
@@ -201,7 +202,7 @@ impl Published {
     fn update(&mut self) -> Result<(), Error> {
         // Also if nothing is new, for the stream may have gone.
         let history = self.stream.since(self.next)?;
-        let Column { kind, offset, .. } = self.column;
+        let (kind, offset) = (self.column.dtype.kind(), self.column.offset);
         for ((at, time), bytes) in history.times().into_iter().enumerate().zip(history.samples()) {
             let time = clock::wall(time);
             if at == 0
@@ -210,13 +211,9 @@ impl Published {
             {
                 self.ring.push((before.midpoint(time), f64::NAN));
             }
-            self.ring.push((time, self.number(kind, bytes, offset)));
+            self.ring.push((time, number(kind, bytes.get(offset..).unwrap_or_default())));
         }
         self.next = history.seqs().last().map_or(self.next, |last| last + 1);
         Ok(())
-    }
-
-    fn number(&self, kind: Kind, bytes: &[u8], offset: usize) -> f64 {
-        number(Some(kind), bytes.get(offset..).unwrap_or_default())
     }
 }

@@ -1,7 +1,7 @@
 //! Values as texts, and back: what the page shows and sends.
 
-use structstore::binding_support::{elements, for_each_number, hex, unhex};
-use structstore::{ArrayValue, DType, Error, Kind, Scalar, Value};
+use structstore::binding_support::{elements, for_each_number, hex};
+use structstore::{ArrayValue, DType, Kind, Scalar, Value};
 
 /// How many characters of a string, and digits of bytes, a row has.
 const LONGEST: usize = 200;
@@ -55,25 +55,6 @@ pub(crate) fn texts(dtype: &DType, data: &[u8]) -> Vec<String> {
     }
 }
 
-/// The value of a kind that a text stands for.
-pub(crate) fn parse(text: &str, kind: Kind) -> Result<Value<'static>, Error> {
-    let trimmed = text.trim();
-    let misfit = || Error::wrong_type(format!("{trimmed:?}"), kind.name());
-    macro_rules! parsed {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            match kind {
-                $(Kind::$kind => trimmed.parse::<$type>().map(Value::from).ok(),)*
-                Kind::Null => (trimmed == "null").then_some(Value::Null),
-                Kind::Bool => trimmed.parse::<bool>().map(Value::from).ok(),
-                Kind::Str => Some(Value::Str(text.to_owned().into())),
-                Kind::Bytes => unhex(trimmed).map(|bytes| Value::Bytes(bytes.into())),
-                _ => None,
-            }
-        };
-    }
-    for_each_number!(parsed).ok_or_else(misfit)
-}
-
 /// The number of a kind that lies at the start of some bytes; not a number if it is none.
 pub(crate) fn number(kind: Option<Kind>, bytes: &[u8]) -> f64 {
     macro_rules! number {
@@ -119,24 +100,12 @@ mod tests {
         ] {
             let (text, cut) = of_value(&value, true);
             assert!(!cut);
-            let found = parse(&text, value.kind()).unwrap();
+            let found = Value::parse(&text, value.kind()).unwrap();
             assert_eq!(format!("{found:?}"), format!("{value:?}"));
         }
         assert_eq!(of_value(&f64::NEG_INFINITY.into(), true).0, "-Infinity");
-        let nan = parse(&of_value(&f64::NAN.into(), true).0, Kind::F64).unwrap();
+        let nan = Value::parse(&of_value(&f64::NAN.into(), true).0, Kind::F64).unwrap();
         assert!(number_of(&nan).is_some_and(f64::is_nan));
-    }
-
-    #[test]
-    fn a_text_of_another_kind_says_so() {
-        for (text, kind, message) in [
-            ("1.5", Kind::I32, "found \"1.5\", expected i32"),
-            ("300", Kind::U8, "found \"300\", expected u8"),
-            ("yes", Kind::Bool, "found \"yes\", expected bool"),
-            ("xy", Kind::Bytes, "found \"xy\", expected bytes"),
-        ] {
-            assert_eq!(parse(text, kind).unwrap_err().to_string(), message);
-        }
     }
 
     #[test]

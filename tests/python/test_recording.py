@@ -372,7 +372,7 @@ def test_tables_have_a_column_for_each_field(local: StructStore, file: Path) -> 
     assert run.to_pandas("pose")["items"].iloc[0:1].tolist() == [[1, "two"]]
     assert run.to_pandas("pose.x").columns.tolist() == ["x"]
     assert run.to_pandas("pose.inner").columns.tolist() == ["y"]
-    assert run.to_pandas("gains").columns.tolist() == ["gains[0, 0]", "gains[0, 1]", "gains[1, 0]", "gains[1, 1]"]
+    assert run.to_pandas("gains").columns.tolist() == ["gains[0][0]", "gains[0][1]", "gains[1][0]", "gains[1][1]"]
     with pytest.raises(structstore.NotFoundError, match="none: not in this recording"):
         run.to_pandas("none")
 

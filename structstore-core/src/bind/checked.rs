@@ -26,7 +26,7 @@ use crate::node::{Raw, path_of_slot};
 use crate::ops::arrays::unshare_limited;
 use crate::ops::{self, arrays};
 use crate::sync::Ordering;
-use crate::value::{ArrayValue, Element, Kind, Meta, Scalar, ScalarType, ToValue, Value, convert};
+use crate::value::{ArrayValue, Element, Kind, Meta, Scalar, ScalarType, ToValue, Value};
 
 /// The stored type of a field with `#[structstore(range = …)]`, `multiple_of` or `finite`. The field itself has the plain type.
 ///
@@ -267,7 +267,7 @@ fn clamp<T: ScalarType>(limits: &Record, number: T) -> Result<T> {
         // As an assignment refuses it.
         limits.check_number(number)?;
     }
-    let clamped = convert(limits.clamp(number)?, T::KIND)?;
+    let clamped = limits.clamp(number)?.to_kind(T::KIND)?;
     T::from_scalar(clamped)
         .ok_or_else(|| Error::corrupt("a conversion", clamped, "a number of the requested type"))
 }

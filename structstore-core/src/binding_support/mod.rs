@@ -21,8 +21,8 @@ pub use crate::life::end_process;
 pub use crate::lock::{WaitHooks, limit_waits, waiting_at_most, without_hooks};
 pub use crate::ops::Slot;
 pub use crate::value::{
-    Event, Snapshot, SnapshotReader, Whole, elements, from_document, hex, iso, not_finite, not_numbers,
-    to_document, unhex,
+    Event, Snapshot, SnapshotReader, Whole, element_path, elements, from_document, hex, iso, not_finite,
+    not_numbers, to_document, unhex,
 };
 
 use std::path::PathBuf;

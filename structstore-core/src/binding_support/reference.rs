@@ -12,7 +12,7 @@ use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::meta::refuse_slot;
 use crate::node::{Raw, structure};
-use crate::value::{Kind, Meta, Scalar, Value, convert, decode_scalar, wrong_kind};
+use crate::value::{Kind, Meta, Scalar, Value, decode_scalar, wrong_kind};
 
 /// Lends a field for as long as the store is open. It is declared first: created as 0, or converted if that keeps its value.
 pub(crate) fn lend_for_good(part: &Struct, key: &Key<'_>, kind: Kind) -> Result<*mut u8> {
@@ -29,7 +29,7 @@ pub(crate) fn lend_for_good(part: &Struct, key: &Key<'_>, kind: Kind) -> Result<
             // It could undo the declaration.
             return Err(Error::new(ErrorKind::InTransaction));
         }
-        let zero = convert(Scalar::I64(0), kind).or_else(|_| convert(Scalar::Bool(false), kind))?;
+        let zero = Scalar::I64(0).to_kind(kind).or_else(|_| Scalar::Bool(false).to_kind(kind))?;
         if let Some(place) = lend_declared(handle, key, kind)? {
             return Ok(place);
         }

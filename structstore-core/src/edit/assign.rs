@@ -22,9 +22,7 @@ use crate::node::{
     Raw, StreamBlock, array_flags, resolve, structure, words_of,
 };
 use crate::sync::{AtomicU64, Ordering, step};
-use crate::value::{
-    ArrayValue, DType, Extents, Kind, Scalar, StreamValue, Value, convert, decode_scalar, flatten,
-};
+use crate::value::{ArrayValue, DType, Extents, Kind, Scalar, StreamValue, Value, decode_scalar, flatten};
 
 /// The outcome of an assignment to a slot.
 pub(crate) enum Assigned {
@@ -119,7 +117,7 @@ pub(crate) fn assign_plain(operation: &Operation<'_>, slot: &Slot, new: Raw) -> 
         (None, _) => new,
         (Some(_), None) if old.optional() => new,
         (Some(kind), Some(scalar)) if !kind.is_node() => {
-            Raw { tag: kind as u64, payload: convert(scalar, kind)?.payload() }
+            Raw { tag: kind as u64, payload: scalar.to_kind(kind)?.payload() }
         }
         (Some(kind), _) => return Err(mistyped(new.kind()?, kind)),
     };
@@ -277,7 +275,7 @@ pub(crate) fn set_element(
     let found = ArrayBlock::read(arena, block)?;
     let kind = found.dtype.number();
     let kind = kind.ok_or_else(|| Error::wrong_type(format!("an element of {}", found.dtype), "a number"))?;
-    let payload = convert(number, kind)?.payload();
+    let payload = number.to_kind(kind)?.payload();
     let at = block.saturating_add(found.data).saturating_add(found.offset(indices)?);
     let target = arena.bytes(at, found.dtype.itemsize() as u64)?;
     if logged {
@@ -551,7 +549,7 @@ pub(crate) fn retype(operation: &Operation<'_>, slot: &Slot, scalar: Scalar, kin
     {
         return Err(Error::bound(holder, RETYPED));
     }
-    Raw { tag: kind as u64, payload: convert(scalar, kind)?.payload() }.in_place_of(old).set(operation, slot)
+    Raw { tag: kind as u64, payload: scalar.to_kind(kind)?.payload() }.in_place_of(old).set(operation, slot)
 }
 
 const RETYPED: &str = "given another type: it is lent as plain memory";

@@ -16,7 +16,7 @@ use crate::node::{
     slot_value, structure,
 };
 use crate::sync::Ordering;
-use crate::value::{Kind, Meta, Value, convert, deeper};
+use crate::value::{Kind, Meta, Value, deeper};
 
 /// The struct that has a field, and what its slot was before this operation.
 pub(crate) type Before = (u32, Raw);
@@ -328,7 +328,7 @@ pub(crate) fn limit_item(operation: &Operation<'_>, list: &Node, item: Raw) -> R
 fn check_default(kind: Kind, optional: bool, default: &Value<'_>) -> Result<()> {
     let fits = match default {
         Value::Null => optional,
-        Value::Scalar(scalar) => convert(*scalar, kind).is_ok(),
+        Value::Scalar(scalar) => scalar.to_kind(kind).is_ok(),
         Value::List(_) => matches!(kind, Kind::List | Kind::Array),
         other => other.kind() == kind || other.kind() == Kind::Array && kind == Kind::List,
     };

@@ -11,7 +11,7 @@ use crate::lock::NodeId;
 use crate::node::{self, Raw, kind_of, slot_value};
 #[cfg(feature = "serde")]
 use crate::value::{Extras, Snapshot, SnapshotWriter};
-use crate::value::{Kind, Scalar, ScalarType, Value, convert, decode_scalar, wrong_kind};
+use crate::value::{Kind, Scalar, ScalarType, Value, decode_scalar, wrong_kind};
 
 /// A type that a field or an item can be read as.
 ///
@@ -151,7 +151,7 @@ pub(crate) fn scalar_of<T: ScalarType>(raw: Raw) -> Result<T> {
 fn converted<T: ScalarType>(raw: Raw) -> Result<T> {
     let kind = raw.kind()?;
     let scalar = decode_scalar(kind, raw.payload)?.ok_or_else(|| wrong_kind(kind, T::KIND.name()))?;
-    T::from_scalar(convert(scalar, T::KIND)?)
+    T::from_scalar(scalar.to_kind(T::KIND)?)
         .ok_or_else(|| Error::corrupt("a conversion", scalar, "a scalar of the requested type"))
 }
 

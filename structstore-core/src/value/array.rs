@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt;
 
-use super::{DType, Kind, Scalar, ToValue, Value, convert};
+use super::{DType, Kind, Scalar, ToValue, Value};
 use crate::error::{Error, Path, Result};
 use crate::for_each_number;
 use crate::limits::MAX_DIMENSIONS;
@@ -263,16 +263,22 @@ impl<'a> ArrayValue<'a> {
         let kind = dtype.number().ok_or_else(|| Error::wrong_type("numbers", format!("{dtype}{shape:?}")))?;
         let mut data = Vec::with_capacity(numbers.len().saturating_mul(dtype.itemsize()));
         for (at, number) in numbers.iter().enumerate() {
-            let converted = convert(*number, kind).map_err(|error| error.below(element_path(at, shape)))?;
-            let payload = converted.payload().to_le_bytes();
-            data.extend_from_slice(payload.get(..dtype.itemsize()).unwrap_or(&payload));
+            let converted = number.to_kind(kind).map_err(|error| error.below(element_path(at, shape)))?;
+            let bytes = converted.to_le_bytes();
+            data.extend_from_slice(bytes.get(..dtype.itemsize()).unwrap_or(&bytes));
         }
         ArrayValue::new(dtype.clone(), shape, data)
     }
 }
 
 /// The indices of an element in each dimension, as a path has them.
-pub(crate) fn element_path(at: usize, shape: &[usize]) -> Path {
+///
+/// ```
+/// use structstore::binding_support::element_path;
+///
+/// assert_eq!(element_path(5, &[2, 3]).to_string(), "[1][2]");
+/// ```
+pub fn element_path(at: usize, shape: &[usize]) -> Path {
     let mut rest = at;
     shape.iter().rev().fold(Path::ROOT, |path, length| {
         let index = rest.checked_rem(*length).unwrap_or(0);

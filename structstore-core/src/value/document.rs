@@ -16,10 +16,10 @@
 use std::borrow::Cow;
 
 use super::array::{ArrayValue, flatten};
+use super::element::nested;
 use super::json::float_name;
 use super::{DType, Kind, Scalar, StreamValue, Value};
 use crate::error::{Error, Result};
-use crate::for_each_number;
 use crate::limits::MAX_DEPTH;
 
 const BYTES: &str = "$bytes";
@@ -164,20 +164,12 @@ impl Writing {
         match numbers {
             Ok(_) if depth.saturating_add(shape.len()) >= MAX_DEPTH => Err(Error::too_deep()),
             Ok(_) if shape.contains(&0) => Ok(Value::List(Vec::new())),
-            Ok(numbers) => Ok(self.rows(&shape, &numbers)),
-            Err(digits) => Ok(digits.into()),
-        }
-    }
-
-    fn rows<'v>(&self, shape: &[usize], numbers: &[Scalar]) -> Value<'v> {
-        let number = |number: &Scalar| self.name(*number).map_or(Value::Scalar(*number), Value::from);
-        match shape {
-            [] => numbers.first().map_or(Value::Null, number),
-            [_] => Value::List(numbers.iter().map(number).collect()),
-            [length, inner @ ..] => {
-                let row = numbers.len().checked_div(*length).unwrap_or(0).max(1);
-                Value::List(numbers.chunks(row).map(|row| self.rows(inner, row)).collect())
+            Ok(numbers) => {
+                let said = |number| self.name(number).map_or(Value::Scalar(number), Value::from);
+                let mut items = numbers.into_iter().map(|number| Some(said(number)));
+                Ok(nested(&shape, &mut items).unwrap_or_default())
             }
+            Err(digits) => Ok(digits.into()),
         }
     }
 
@@ -391,7 +383,8 @@ impl Beside {
         let Some(Value::Str(name)) = self.take(DTYPE) else {
             return Err(missing(DTYPE, "the name of an element type"));
         };
-        if let Some(dtype) = dtype_named(&name) {
+        // By its name in Rust.
+        if let Some(dtype) = name.parse::<Kind>().ok().and_then(DType::of_kind) {
             return Ok(dtype);
         }
         if !name.starts_with('[') {
@@ -401,16 +394,6 @@ impl Beside {
         let itemsize = itemsize.ok_or_else(|| missing(ITEMSIZE, "the size of a record"))?;
         DType::structured(&name, itemsize).map_err(|error| misfit(error).under(DTYPE))
     }
-}
-
-/// The element type with a name of Rust.
-fn dtype_named(name: &str) -> Option<DType> {
-    macro_rules! named {
-        ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
-            [Kind::Bool, $(Kind::$kind),*].into_iter().find(|kind| kind.name() == name)
-        };
-    }
-    for_each_number!(named).and_then(DType::of_kind)
 }
 
 #[cfg(test)]

@@ -136,23 +136,46 @@ impl DType {
         Ok(DType { descr: descr.to_owned().into(), itemsize })
     }
 
-    /// Either of the two, as an arena or a snapshot holds it.
+    /// Either of the two, by its [description](DType::descr). The size of an item counts for structured types only.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](DType::new) and [`structured`](DType::structured).
+    ///
+    /// ```
+    /// use structstore::DType;
+    ///
+    /// let dtype = DType::structured("[('t', '<f8'), ('n', '<i4')]", 16)?;
+    /// assert_eq!(DType::from_descr(dtype.descr(), 16)?, dtype);
+    /// assert_eq!(DType::from_descr("<f8", 0)?, DType::of::<f64>());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn from_descr(descr: &str, itemsize: u32) -> Result<DType> {
+        if descr.starts_with('[') { DType::structured(descr, itemsize) } else { DType::new(descr) }
+    }
+
+    /// The same, as an arena or a snapshot holds it.
     pub(crate) fn parse(descr: &str, itemsize: u32) -> Result<DType> {
         if let Some((descr, _, size)) = of_scalar(descr)
             && size == itemsize
         {
             return Ok(DType { descr: Cow::Borrowed(descr), itemsize });
         }
-        let parsed =
-            if descr.starts_with('[') { DType::structured(descr, itemsize) } else { DType::new(descr) };
-        match parsed {
+        match DType::from_descr(descr, itemsize) {
             Ok(dtype) if dtype.itemsize == itemsize => Ok(dtype),
             _ => Err(Error::corrupt("an array", "an unknown element type", "a NumPy type")),
         }
     }
 
     /// The element type that corresponds to a kind of scalars.
-    pub(crate) fn of_kind(kind: Kind) -> Option<DType> {
+    ///
+    /// ```
+    /// use structstore::{DType, Kind};
+    ///
+    /// assert_eq!(DType::of_kind(Kind::U8), Some(DType::of::<u8>()));
+    /// assert_eq!(DType::of_kind(Kind::Str), None);
+    /// ```
+    pub fn of_kind(kind: Kind) -> Option<DType> {
         macro_rules! of_kind {
             ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
                 match kind {

@@ -1,4 +1,4 @@
-//! Elements of arrays that are no numbers of Rust, as values that people read: complex numbers, times and durations as NumPy has them, numbers
+//! Elements of arrays as values that people read, also those that are no numbers of Rust: complex numbers, times and durations as NumPy has them, numbers
 //! of other sizes and byte orders, strings of fixed length, and records.
 
 use super::array::ArrayValue;
@@ -6,18 +6,20 @@ use super::clock::iso;
 use super::record::sample_value;
 use super::{DType, Scalar, Value};
 
-/// An array of such a type as nested lists of what its elements are, or as the only element if it has no dimensions; `None` if there is no
-/// way to say them.
+/// An array as nested lists of what its elements are, or as the only element if it has no dimensions; `None` if there is no way to say them.
 pub fn elements(array: &ArrayValue<'_>) -> Option<Value<'static>> {
     let (dtype, shape, data) = (array.dtype(), array.shape(), array.data());
     if dtype.itemsize() == 0 || shape.contains(&0) {
         return None;
     }
-    let mut values = data.chunks_exact(dtype.itemsize()).map(|bytes| element(dtype, bytes));
-    nested(shape, &mut values)
+    match array.numbers() {
+        Some(numbers) => nested(shape, &mut numbers.into_iter().map(|number| Some(Value::Scalar(number)))),
+        None => nested(shape, &mut data.chunks_exact(dtype.itemsize()).map(|bytes| element(dtype, bytes))),
+    }
 }
 
-fn nested(
+/// Nested lists of values.
+pub(super) fn nested(
     shape: &[usize],
     values: &mut impl Iterator<Item = Option<Value<'static>>>,
 ) -> Option<Value<'static>> {
@@ -157,5 +159,7 @@ mod tests {
         let records = ArrayValue::new(record, &[1], data).unwrap();
         assert_eq!(elements(&records).unwrap().to_string(), r#"[{"t": 1.5, "n": 7}]"#);
         assert_eq!(told("|V4", &[], &[0; 4]), None);
+        assert_eq!(told("<i2", &[1, 2], &[1, 0, 2, 0]).unwrap(), "[[1, 2]]");
+        assert_eq!(told("|b1", &[2], &[1, 0]).unwrap(), "[true, false]");
     }
 }

@@ -1,6 +1,8 @@
 //! The kinds of values, as slots and node records name them.
 
-use crate::error::Error;
+use std::str::FromStr;
+
+use crate::error::{Error, Result};
 use crate::for_each_number;
 
 /// What kind of value a field or item holds.
@@ -11,6 +13,7 @@ use crate::for_each_number;
 /// let store = StructStore::new();
 /// store.set("gain", 0.5)?;
 /// assert_eq!(store.kind("gain")?, Kind::F64);
+/// assert_eq!("f64".parse::<Kind>()?, Kind::F64);
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Hash)]
@@ -87,7 +90,13 @@ impl Kind {
     }
 
     /// Whether values of this kind are numbers.
-    pub(crate) fn is_number(self) -> bool {
+    ///
+    /// ```
+    /// use structstore::Kind;
+    ///
+    /// assert!(Kind::F32.is_number() && !Kind::Bool.is_number());
+    /// ```
+    pub fn is_number(self) -> bool {
         macro_rules! is_number {
             ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => { matches!(self, $(Kind::$kind)|*) };
         }
@@ -149,6 +158,19 @@ impl std::fmt::Display for Kind {
     }
 }
 
+/// The kind with a [name](Kind::name).
+impl FromStr for Kind {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Kind> {
+        let mut kinds = (0..=Kind::Stream as u8).filter_map(Kind::of);
+        kinds.find(|kind| kind.name() == name).ok_or_else(|| {
+            let found = name.chars().take(64).collect::<String>();
+            Error::invalid("kind", format!("{found:?}"), "the name of a kind, such as \"f64\"")
+        })
+    }
+}
+
 /// The error for a field that is of another kind.
 #[cold]
 pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
@@ -158,6 +180,15 @@ pub(crate) fn wrong_kind(found: Kind, expected: &'static str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::Kind::{self, *};
+
+    #[test]
+    fn kinds_are_found_by_their_names() {
+        for kind in (0..=u8::MAX).filter_map(Kind::of) {
+            assert_eq!(kind.name().parse::<Kind>().unwrap(), kind);
+        }
+        let error = "float".parse::<Kind>().unwrap_err().to_string();
+        assert!(error.contains("found \"float\", expected the name of a kind"), "{error}");
+    }
 
     #[test]
     fn what_is_wider_holds_every_value() {

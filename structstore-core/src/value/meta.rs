@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::ops::{Bound, RangeBounds};
 
-use super::{Scalar, Value};
+use super::{Kind, Scalar, Value, not_finite};
 use crate::error::{Error, Result};
 
 /// Metadata of a field: its limits, unit, description and default. A type declares it, or a program at run time. It is part of the store,
@@ -246,14 +246,65 @@ impl Meta {
         self.min_len.is_some() || self.max_len.is_some()
     }
 
-    /// As a struct value, for snapshots and streams.
-    pub(crate) fn to_value(&self) -> Value<'_> {
-        let mut fields: Vec<(&str, Value<'_>)> = Vec::new();
-        let bound = |bound: &Bound<Scalar>, closed, open| match bound {
-            Bound::Included(scalar) => Some((closed, Value::Scalar(*scalar))),
-            Bound::Excluded(scalar) => Some((open, Value::Scalar(*scalar))),
-            Bound::Unbounded => None,
+    /// What this says of a value of a kind, in JSON Schema of draft 2020-12: keywords and their values. `x-unit`, `x-step` and `x-aliases` carry what JSON Schema cannot express.
+    /// Limits of numbers and choices are not said of lists and arrays, to whose items they apply.
+    ///
+    /// ```
+    /// use structstore::{Kind, Meta, Value};
+    ///
+    /// let meta = Meta::new().range(0..5).choices(["1", "2"]).unit("m");
+    /// let of_number = Value::record(meta.keywords(Kind::I64));
+    /// assert_eq!(of_number.to_string(), r#"{"minimum": 0, "exclusiveMaximum": 5, "enum": [1, 2], "x-unit": "m"}"#);
+    /// assert_eq!(Value::record(meta.keywords(Kind::List)).to_string(), r#"{"x-unit": "m"}"#);
+    /// ```
+    pub fn keywords(&self, kind: Kind) -> Vec<(&'static str, Value<'_>)> {
+        let mut keywords: Vec<(&'static str, Value<'_>)> = Vec::new();
+        if kind.is_number() {
+            keywords.extend(bound(&self.min, "minimum", "exclusiveMinimum"));
+            keywords.extend(bound(&self.max, "maximum", "exclusiveMaximum"));
+            // JSON has no infinite numbers.
+            keywords.retain(|(_, limit)| not_finite(limit).is_none());
+            keywords.extend(self.multiple_of.map(|factor| ("multipleOf", factor.into())));
+        }
+        match kind {
+            _ if self.choices.is_empty() => {}
+            Kind::Str => keywords.push(("enum", strings(&self.choices))),
+            kind if kind.is_number() => {
+                let integers = self.choices.iter().filter_map(|choice| choice.parse::<i64>().ok());
+                keywords.push(("enum", Value::list(integers)));
+            }
+            _ => {}
+        }
+        let lengths = match kind {
+            // Characters are counted, of which one has up to four bytes.
+            Kind::Str => Some(("minLength", "maxLength", 4)),
+            Kind::List | Kind::Array => Some(("minItems", "maxItems", 1)),
+            _ => None,
         };
+        if let Some((least, most, bytes)) = lengths {
+            keywords.extend(self.min_len.map(|length| (least, length.div_ceil(bytes).into())));
+            keywords.extend(self.max_len.map(|length| (most, length.into())));
+        }
+        for (keyword, text) in [("description", &self.description), ("x-unit", &self.unit)] {
+            keywords.extend((!text.is_empty()).then(|| (keyword, Value::from(&**text))));
+        }
+        keywords.extend(self.step.map(|step| ("x-step", step.into())));
+        keywords.extend(self.read_only.then_some(("readOnly", true.into())));
+        keywords.extend((!self.aliases.is_empty()).then(|| ("x-aliases", strings(&self.aliases))));
+        keywords.extend(self.default.as_ref().map(|default| ("default", default.into())));
+        keywords
+    }
+
+    /// As a struct value, with what is said, by name: for snapshots, streams and other languages.
+    ///
+    /// ```
+    /// use structstore::Meta;
+    ///
+    /// let meta = Meta::new().range(0..=5).unit("m");
+    /// assert_eq!(meta.to_value().to_string(), r#"{"ge": 0, "le": 5, "unit": "m"}"#);
+    /// ```
+    pub fn to_value(&self) -> Value<'_> {
+        let mut fields: Vec<(&str, Value<'_>)> = Vec::new();
         fields.extend(bound(&self.min, "ge", "gt"));
         fields.extend(bound(&self.max, "le", "lt"));
         fields.extend(self.finite.then_some(("finite", true.into())));
@@ -262,7 +313,7 @@ impl Meta {
         fields.extend(self.min_len.map(|length| ("min_length", length.into())));
         fields.extend(self.max_len.map(|length| ("max_length", length.into())));
         if !self.choices.is_empty() {
-            fields.push(("choices", Value::list(self.choices.iter().map(|choice| Value::from(&**choice)))));
+            fields.push(("choices", strings(&self.choices)));
         }
         let text = |text: &'_ Cow<'static, str>| (!text.is_empty()).then(|| text.to_string());
         fields.extend(text(&self.unit).map(|unit| ("unit", unit.into())));
@@ -270,7 +321,7 @@ impl Meta {
         fields.extend(self.read_only.then_some(("read_only", true.into())));
         fields.extend(self.default.as_ref().map(|default| ("default", default.into())));
         if !self.aliases.is_empty() {
-            fields.push(("aliases", Value::list(self.aliases.iter().map(|alias| Value::from(&**alias)))));
+            fields.push(("aliases", strings(&self.aliases)));
         }
         fields.extend(self.growable.then_some(("growable", true.into())));
         fields.extend(self.widened.then_some(("widened", true.into())));
@@ -337,6 +388,24 @@ impl Meta {
         }
         self
     }
+}
+
+/// A bound, if there is one, under one of two names.
+fn bound(
+    bound: &Bound<Scalar>,
+    closed: &'static str,
+    open: &'static str,
+) -> Option<(&'static str, Value<'static>)> {
+    match bound {
+        Bound::Included(scalar) => Some((closed, Value::Scalar(*scalar))),
+        Bound::Excluded(scalar) => Some((open, Value::Scalar(*scalar))),
+        Bound::Unbounded => None,
+    }
+}
+
+/// A list of strings.
+fn strings(strings: &[Cow<'static, str>]) -> Value<'_> {
+    Value::list(strings.iter().map(|string| Value::from(&**string)))
 }
 
 /// The strings of a list.
@@ -448,6 +517,20 @@ const MOST_COMPARED: usize = 64;
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn keywords_are_of_the_kind() {
+        let meta = Meta::new().range(0.5..f64::INFINITY).len(5..9_u64).choices(["a", "7"]).multiple_of(7);
+        let said = |meta: &Meta, kind| Value::record(meta.keywords(kind)).to_string();
+        assert_eq!(said(&meta, Kind::F64), r#"{"minimum": 0.5, "multipleOf": 7, "enum": [7]}"#);
+        assert_eq!(said(&meta, Kind::Str), r#"{"enum": ["a", "7"], "minLength": 2, "maxLength": 8}"#);
+        assert_eq!(said(&meta, Kind::Array), r#"{"minItems": 5, "maxItems": 8}"#);
+        assert_eq!(said(&meta, Kind::Null), "{}");
+        let texts = Meta::new().description("Gain.").step(0.5).read_only().alias("k").default_value(1);
+        let expected =
+            r#"{"description": "Gain.", "x-step": 0.5, "readOnly": true, "x-aliases": ["k"], "default": 1}"#;
+        assert_eq!(said(&texts, Kind::Null), expected);
+    }
 
     #[test]
     fn near_choices_are_few_edits_away() {

@@ -2,6 +2,7 @@
 
 mod array;
 mod clock;
+mod column;
 mod document;
 mod dtype;
 mod element;
@@ -16,8 +17,8 @@ mod stream;
 mod to_value;
 mod version;
 
-pub use array::{ArrayValue, Element, FixedArray};
-pub(crate) use array::{Extents, element_path, flatten, size_in_bytes, whole_elements};
+pub use array::{ArrayValue, Element, FixedArray, element_path};
+pub(crate) use array::{Extents, flatten, size_in_bytes, whole_elements};
 pub use clock::iso;
 pub use document::{from_document, hex, to_document, unhex};
 pub use dtype::DType;
@@ -30,8 +31,8 @@ pub(crate) use kind::wrong_kind;
 pub use meta::Meta;
 pub(crate) use meta::{Choices, Lengths, Numbers, near};
 pub use record::RecordField;
+pub(crate) use scalar::decode_scalar;
 pub use scalar::{Scalar, ScalarType};
-pub(crate) use scalar::{convert, decode_scalar};
 pub use snapshot::{Event, Snapshot, SnapshotReader, Whole};
 pub(crate) use snapshot::{Extras, SnapshotWriter, decode, decode_whole, encoded};
 pub(crate) use stream::samples_array;
@@ -43,7 +44,10 @@ pub use to_value::ToValue;
 
 use std::borrow::Cow;
 
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
+use crate::for_each_number;
 use crate::limits::MAX_DEPTH;
 
 /// Any value that a store can hold, detached from it: for assignments, and for copies.
@@ -118,6 +122,37 @@ impl<'a> Value<'a> {
     /// Bytes.
     pub fn bytes(bytes: impl Into<Cow<'a, [u8]>>) -> Value<'a> {
         Value::Bytes(bytes.into())
+    }
+
+    /// The value of a kind that a text stands for: a number, a truth value or null as they are printed, bytes by their hexadecimal digits, and a string by itself.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::WrongType`] for a text that stands for none, and for kinds of values that have parts.
+    ///
+    /// ```
+    /// use structstore::{Kind, Value};
+    ///
+    /// assert_eq!(Value::parse("1.5", Kind::F64)?, Value::from(1.5));
+    /// assert_eq!(Value::parse("1.5", Kind::Str)?, Value::from("1.5"));
+    /// assert!(Value::parse("1.5", Kind::I32).is_err());
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn parse(text: &str, kind: Kind) -> Result<Value<'static>> {
+        let trimmed = text.trim();
+        macro_rules! parsed {
+            ($($kind:ident $type:ident $typestr:literal $class:ident;)*) => {
+                match kind {
+                    $(Kind::$kind => trimmed.parse::<$type>().map(Value::from).ok(),)*
+                    Kind::Null => (trimmed == "null").then_some(Value::Null),
+                    Kind::Bool => trimmed.parse::<bool>().map(Value::from).ok(),
+                    Kind::Str => Some(Value::from(text.to_owned())),
+                    Kind::Bytes => unhex(trimmed).map(Value::bytes),
+                    _ => None,
+                }
+            };
+        }
+        for_each_number!(parsed).ok_or_else(|| Error::wrong_type(format!("{trimmed:?}"), kind.name()))
     }
 
     /// What kind of value this is.
@@ -271,7 +306,7 @@ macro_rules! from_value {
             fn try_from(value: &Value<'_>) -> Result<$type> {
                 let kind = <$type as ScalarType>::KIND;
                 let converted = match value {
-                    Value::Scalar(scalar) => <$type>::from_scalar(convert(*scalar, kind)?),
+                    Value::Scalar(scalar) => <$type>::from_scalar(scalar.to_kind(kind)?),
                     _ => None,
                 };
                 converted.ok_or_else(|| mistaken(value, kind))
@@ -336,4 +371,22 @@ pub(crate) fn deeper(depth: usize) -> Result<usize> {
         return Ok(depth.saturating_add(1));
     }
     Err(Error::too_deep())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_text_of_another_kind_says_so() {
+        for (text, kind, message) in [
+            ("1.5", Kind::I32, "found \"1.5\", expected i32"),
+            ("300", Kind::U8, "found \"300\", expected u8"),
+            ("yes", Kind::Bool, "found \"yes\", expected bool"),
+            ("xy", Kind::Bytes, "found \"xy\", expected bytes"),
+            ("[1]", Kind::List, "found \"[1]\", expected list"),
+        ] {
+            assert_eq!(Value::parse(text, kind).unwrap_err().to_string(), message);
+        }
+    }
 }

@@ -28,6 +28,25 @@ impl RecordField {
     pub fn size(&self) -> usize {
         size_in_bytes(&self.dtype, &self.shape).unwrap_or(0) as usize
     }
+
+    /// Its value in a record, given the record's bytes.
+    ///
+    /// ```
+    /// use structstore::{DType, Value};
+    ///
+    /// let fields = DType::structured("[('n', '<u2'), ('m', '<u2')]", 4)?.fields().unwrap();
+    /// assert_eq!(fields[1].value(&[1, 0, 2, 0]), Value::from(2));
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn value<'a>(&self, record: &'a [u8]) -> Value<'a> {
+        self.value_in(record, 0)
+    }
+
+    fn value_in<'a>(&self, record: &'a [u8], depth: usize) -> Value<'a> {
+        let end = self.offset.saturating_add(self.size());
+        let data = record.get(self.offset..end).unwrap_or_default();
+        part_value(&self.dtype, &self.fields, &self.shape, data, depth)
+    }
 }
 
 impl DType {
@@ -285,12 +304,9 @@ fn element_value<'a>(dtype: &DType, fields: &[RecordField], data: &'a [u8], dept
     if !fields.is_empty() && depth < DEEPEST {
         // Each value takes a byte, so that a sample has no more values than bytes.
         let named = fields.iter().filter(|field| !field.name.is_empty() && field.size() > 0);
-        return Value::record(named.map(|field| {
-            let end = field.offset.saturating_add(field.size());
-            let data = data.get(field.offset..end).unwrap_or_default();
-            let depth = depth.saturating_add(1);
-            (field.name.clone(), part_value(&field.dtype, &field.fields, &field.shape, data, depth))
-        }));
+        return Value::record(
+            named.map(|field| (field.name.clone(), field.value_in(data, depth.saturating_add(1)))),
+        );
     }
     let mut word = [0; 8];
     match (dtype.kind(), word.get_mut(..data.len())) {

@@ -3,6 +3,8 @@
 use std::cmp::Ordering;
 
 use super::{Kind, Value};
+#[cfg(doc)]
+use crate::error::ErrorKind;
 use crate::error::{Error, Result};
 use crate::for_each_number;
 
@@ -112,6 +114,50 @@ enum Wide {
 }
 
 impl Scalar {
+    /// The same value as one of another kind, if that has it: an integer that fits, or that a float represents exactly. Floats round to a narrower float, as
+    /// everywhere, but do not overflow; nothing else converts.
+    ///
+    /// # Errors
+    ///
+    /// [`ErrorKind::OutOfRange`] for a number that does not fit, [`ErrorKind::WrongType`] for what does not convert.
+    ///
+    /// ```
+    /// use structstore::{ErrorKind, Kind, Scalar};
+    ///
+    /// assert_eq!(Scalar::I64(255).to_kind(Kind::U8)?.kind(), Kind::U8);
+    /// assert_eq!(Scalar::I64(256).to_kind(Kind::U8).unwrap_err().kind(), ErrorKind::OutOfRange);
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn to_kind(self, to: Kind) -> Result<Scalar> {
+        if self.kind() == to {
+            return Ok(self);
+        }
+        let misfit = || Error::out_of_range(self, to.name());
+        Ok(match (self.wide(), to) {
+            (Wide::Integer(value), _) if to.is_number() => from_integer(value, to).ok_or_else(misfit)?,
+            (Wide::Float(value), Kind::F64) => Scalar::F64(value),
+            (Wide::Float(value), Kind::F32) => {
+                let narrow = value as f32;
+                if narrow.is_infinite() && value.is_finite() {
+                    return Err(misfit());
+                }
+                Scalar::F32(narrow)
+            }
+            _ => return Err(Error::wrong_type(self.kind().name(), to.name())),
+        })
+    }
+
+    /// The bytes that an element of an array has of it, little endian, and zeroes behind them.
+    ///
+    /// ```
+    /// use structstore::Scalar;
+    ///
+    /// assert_eq!(Scalar::U16(258).to_le_bytes(), [2, 1, 0, 0, 0, 0, 0, 0]);
+    /// ```
+    pub fn to_le_bytes(self) -> [u8; 8] {
+        self.payload().to_le_bytes()
+    }
+
     /// The number, if it is an integer.
     pub(crate) fn integer(self) -> Option<i128> {
         match self.wide() {
@@ -183,28 +229,6 @@ impl std::fmt::Display for Scalar {
             },
         }
     }
-}
-
-/// Converts a scalar to another kind if that keeps its value: integers that fit, integers that a float represents
-/// exactly. Floats round to a narrower float, as everywhere, but do not overflow; nothing else converts.
-pub(crate) fn convert(scalar: Scalar, to: Kind) -> Result<Scalar> {
-    if scalar.kind() == to {
-        return Ok(scalar);
-    }
-    let misfit = || Error::out_of_range(scalar, to.name());
-    let mistyped = || Error::wrong_type(scalar.kind().name(), to.name());
-    Ok(match (scalar.wide(), to) {
-        (Wide::Integer(value), _) if to.is_number() => from_integer(value, to).ok_or_else(misfit)?,
-        (Wide::Float(value), Kind::F64) => Scalar::F64(value),
-        (Wide::Float(value), Kind::F32) => {
-            let narrow = value as f32;
-            if narrow.is_infinite() && value.is_finite() {
-                return Err(misfit());
-            }
-            Scalar::F32(narrow)
-        }
-        _ => return Err(mistyped()),
-    })
 }
 
 /// A Rust type that a slot can hold inline.
@@ -327,25 +351,25 @@ mod tests {
 
     #[test]
     fn conversions_keep_the_value_or_fail() {
-        assert!(matches!(convert(Scalar::I64(255), Kind::U8), Ok(Scalar::U8(255))));
+        assert!(matches!(Scalar::I64(255).to_kind(Kind::U8), Ok(Scalar::U8(255))));
         assert!(
-            matches!(convert(Scalar::I64(256), Kind::U8), Err(error) if error.kind() == ErrorKind::OutOfRange)
+            matches!(Scalar::I64(256).to_kind(Kind::U8), Err(error) if error.kind() == ErrorKind::OutOfRange)
         );
         assert!(
-            matches!(convert(Scalar::I64(-1), Kind::U64), Err(error) if error.kind() == ErrorKind::OutOfRange)
+            matches!(Scalar::I64(-1).to_kind(Kind::U64), Err(error) if error.kind() == ErrorKind::OutOfRange)
         );
         assert!(
-            matches!(convert(Scalar::I64((1 << 53) + 1), Kind::F64), Err(error) if error.kind() == ErrorKind::OutOfRange)
+            matches!(Scalar::I64((1 << 53) + 1).to_kind(Kind::F64), Err(error) if error.kind() == ErrorKind::OutOfRange)
         );
         assert!(
-            matches!(convert(Scalar::F64(1.0), Kind::I64), Err(error) if error.kind() == ErrorKind::WrongType)
+            matches!(Scalar::F64(1.0).to_kind(Kind::I64), Err(error) if error.kind() == ErrorKind::WrongType)
         );
         assert!(
-            matches!(convert(Scalar::Bool(true), Kind::I64), Err(error) if error.kind() == ErrorKind::WrongType)
+            matches!(Scalar::Bool(true).to_kind(Kind::I64), Err(error) if error.kind() == ErrorKind::WrongType)
         );
-        assert!(matches!(convert(Scalar::F64(0.1), Kind::F32), Ok(Scalar::F32(_))));
+        assert!(matches!(Scalar::F64(0.1).to_kind(Kind::F32), Ok(Scalar::F32(_))));
         assert!(
-            matches!(convert(Scalar::F64(1e300), Kind::F32), Err(error) if error.kind() == ErrorKind::OutOfRange)
+            matches!(Scalar::F64(1e300).to_kind(Kind::F32), Err(error) if error.kind() == ErrorKind::OutOfRange)
         );
     }
 }
