@@ -404,7 +404,7 @@ fn bound(
 }
 
 /// A list of strings.
-fn strings(strings: &[Cow<'static, str>]) -> Value<'_> {
+fn strings<'a>(strings: &'a [Cow<'static, str>]) -> Value<'a> {
     Value::list(strings.iter().map(|string| Value::from(&**string)))
 }
 
