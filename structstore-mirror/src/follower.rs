@@ -9,7 +9,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::binding_support::waiting_at_most;
+use structstore::binding_support::{Thread, waiting_at_most};
 use structstore::path::Path;
 use structstore::stream::{AnyStream, now, wall_time};
 use structstore::watch::Batches;
@@ -132,7 +132,7 @@ impl Follower {
                     let watching = self.watch(&store);
                     self.follow(&store);
                     drop(store);
-                    let _ = watching.map(thread::JoinHandle::join);
+                    watching.into_iter().for_each(Thread::join);
                 }
                 Err(error) => {
                     self.shared.log(format!("{}: {error}", self.shared.place.display()));
@@ -144,7 +144,7 @@ impl Follower {
     }
 
     /// Tells of what changes in the store here, by whomever.
-    fn watch(&self, store: &StructStoreShared) -> Option<thread::JoinHandle<()>> {
+    fn watch(&self, store: &StructStoreShared) -> Option<Thread> {
         let mut batches = Batches::with_contents(store).ok()?;
         let selections: Vec<Selection> = self.parts.iter().map(|part| part.selection.clone()).collect();
         let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
@@ -160,7 +160,7 @@ impl Follower {
                 }
             }
         };
-        thread::Builder::new().name("structstore-watch".to_owned()).spawn(watch).ok()
+        Thread::start("watch", watch).ok()
     }
 
     fn follow(&mut self, store: &StructStoreShared) {

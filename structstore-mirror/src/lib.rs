@@ -62,7 +62,6 @@ mod requests;
 mod room;
 mod shared;
 mod status;
-mod thread;
 
 pub use error::{Error, Result};
 pub use keygen::keygen;

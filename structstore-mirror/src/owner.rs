@@ -6,11 +6,12 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use structstore::binding_support::{Whole, waiting_at_most};
+use parking_lot::Mutex;
+use structstore::binding_support::{Thread, Whole, waiting_at_most};
 use structstore::path::{Path, Step};
 use structstore::stream::{AnySample, AnyStream, Readers};
 use structstore::watch::{Batch, Batches, Elements, Found};
@@ -34,7 +35,6 @@ use crate::protocol::{BEAT, LARGEST};
 use crate::requests::{Question, Requests, Waiting};
 use crate::room::{Room, Taken};
 use crate::shared::Shared;
-use crate::thread::spawn;
 
 /// How long to wait for changes before questions are looked at.
 const TICK: Duration = Duration::from_millis(5);
@@ -117,13 +117,13 @@ impl Owner {
             move || to_send.iter().for_each(|(queries, message)| reply(&shared, &queries, &message))
         };
         // These end when nobody can ask any more.
-        spawn("answer", answer)?;
+        Thread::start("answer", answer).map_err(Error::thread)?;
         let room = Room::new(ROOM);
         let (change, changes) = sync_channel(REQUESTS);
         if writable {
             let selections = parts.iter().map(|(_, selection)| selection.clone()).collect();
             let (requests, done) = (Requests::new(shared, selections), sender.clone());
-            spawn("change", move || requests.run(&changes, &done))?;
+            Thread::start("change", move || requests.run(&changes, &done)).map_err(Error::thread)?;
         }
         let own = identity();
         let mut owner = Owner {
@@ -153,7 +153,7 @@ impl Owner {
                 // If two start at once, or on both sides of a broken link, the older one stays.
                 let other = owner_of(sample.key_expr().as_str());
                 let Some(other) = other.filter(|other| *other < me) else { return };
-                let mut rivals = rivals.lock().unwrap_or_else(PoisonError::into_inner);
+                let mut rivals = rivals.lock();
                 match sample.kind() {
                     SampleKind::Put => drop(rivals.insert(other, (number, Instant::now()))),
                     SampleKind::Delete => drop(rivals.remove(&other)),
@@ -214,7 +214,7 @@ impl Owner {
 
     /// Ends the mirror if an older owner of a part is alive.
     fn look_for_rivals(&self) {
-        let rivals = self.rivals.lock().unwrap_or_else(PoisonError::into_inner);
+        let rivals = self.rivals.lock();
         let lease = self.shared.lease + Duration::from_secs(1);
         let alive = rivals.iter().find(|(_, (_, since))| since.elapsed() > lease);
         if let Some((owner, (at, _))) = alive

@@ -6,11 +6,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use mcap::records::{ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
 use mcap::{Channel, Summary};
 use memmap2::Mmap;
+use parking_lot::Mutex;
 use structstore::binding_support::within;
 use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
@@ -267,7 +268,7 @@ impl Run {
     /// How many chunks of a recording that was not finished could not be read, by now: opening it reads few of them. What they have is left out. A
     /// recording that was finished has none: there, a damaged chunk is an error for whoever reads it.
     pub fn damaged_chunks(&self) -> u64 {
-        self.missed.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+        self.missed.lock().len() as u64
     }
 
     /// The name of the store that was recorded.
@@ -383,7 +384,7 @@ impl Run {
                 let mut missed = BTreeSet::new();
                 let mut span = Span { from, until, visit: &mut visit, missed: &mut missed };
                 records::each(&self.map, &mut span);
-                self.missed.lock().unwrap_or_else(PoisonError::into_inner).append(&mut missed);
+                self.missed.lock().append(&mut missed);
             }
             Some(summary) => {
                 for index in &summary.chunk_indexes {

@@ -3,11 +3,10 @@
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::thread::{self, JoinHandle};
 use std::time::Duration;
-use std::{fmt, io, process};
+use std::{fmt, io};
 
 use axum::Router;
 use axum::body::Body;
@@ -22,14 +21,15 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::serve::Listener;
+use parking_lot::Mutex;
 use serde_json::json;
+use structstore::binding_support::Thread;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, oneshot};
 use tokio::time::{Instant, Sleep, interval, sleep, sleep_until, timeout};
 
 use crate::gate::{Entry, Gate};
-use crate::inbox::lock;
 use crate::message::Out;
 use crate::settings::Options;
 use crate::sockets::Guard;
@@ -121,9 +121,7 @@ pub struct Server {
 
 struct Running {
     stop: oneshot::Sender<()>,
-    thread: JoinHandle<()>,
-    /// Where the thread is: a forked child has none.
-    pid: u32,
+    thread: Thread,
 }
 
 impl Server {
@@ -160,7 +158,7 @@ impl Server {
         let (stop, stopped) = oneshot::channel();
         let serve = move || {
             let served = runtime.block_on(serve(guard, listener, &site, stopped));
-            let viewers: Vec<Viewer> = lock(&site.viewers).values().cloned().collect();
+            let viewers: Vec<Viewer> = site.viewers.lock().values().cloned().collect();
             viewers.iter().for_each(Viewer::end);
             let until = std::time::Instant::now() + PATIENCE;
             viewers.iter().for_each(|viewer| viewer.wait(until));
@@ -168,9 +166,8 @@ impl Server {
             // Whoever started it learns of it by pages that end.
             drop(served);
         };
-        let thread = thread::Builder::new().name("structstore-serve".to_owned()).spawn(serve);
-        let thread = thread.map_err(failed("start a thread"))?;
-        Ok(Server { url, running: Some(Running { stop, thread, pid: process::id() }) })
+        let thread = Thread::start("serve", serve).map_err(failed("start a thread"))?;
+        Ok(Server { url, running: Some(Running { stop, thread }) })
     }
 
     /// The address of the page, with the token that lets one in.
@@ -181,13 +178,13 @@ impl Server {
     /// Ends the server, and waits until it has let go of the stores: for less than a second. Its pages notice.
     pub fn stop(mut self) {
         if let Some(thread) = self.end() {
-            let _ = thread.join();
+            thread.join();
         }
     }
 
-    fn end(&mut self) -> Option<JoinHandle<()>> {
+    fn end(&mut self) -> Option<Thread> {
         let running = self.running.take()?;
-        if running.pid != process::id() {
+        if !running.thread.is_here() {
             // The child's copy leads to the parent's thread.
             std::mem::forget(running);
             return None;
@@ -301,7 +298,7 @@ fn document(document: &serde_json::Value) -> Response {
 }
 
 async fn about(State(site): State<Shared>) -> Response {
-    let store = lock(&site.viewers).get("").map(Viewer::name);
+    let store = site.viewers.lock().get("").map(Viewer::name);
     document(&json!({ "store": store }))
 }
 
@@ -325,7 +322,7 @@ async fn socket(State(site): State<Shared>, uri: Uri, upgrade: WebSocketUpgrade)
 impl Site {
     /// The viewer of the store that a page asks for.
     fn viewer(&self, uri: &Uri) -> Option<Viewer> {
-        let mut viewers = lock(&self.viewers);
+        let mut viewers = self.viewers.lock();
         if self.only {
             return viewers.get("").cloned();
         }

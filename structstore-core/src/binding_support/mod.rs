@@ -9,9 +9,11 @@ mod declare;
 mod lock;
 mod reference;
 mod slot;
+mod thread;
 
 pub use declare::{Declaration, Declaring, Parts};
 pub use lock::{Lock, Transaction};
+pub use thread::Thread;
 
 #[cfg(feature = "crash-points")]
 pub use crate::crash::{arm, disarm, stores};
