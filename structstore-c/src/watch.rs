@@ -1,11 +1,12 @@
 //! Being told what changes.
 
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::process;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
-use std::{process, thread};
 
+use structstore::binding_support::Thread;
 use structstore::path::Path;
 use structstore::watch::CancelHandle;
 use structstore::{Error, Result, Watch};
@@ -132,9 +133,8 @@ impl Bell {
                 }
             }
         };
-        let thread = thread::Builder::new().name("structstore-watch".to_owned()).spawn(ring);
         // It is not waited for when the watch ends: it may be waiting for a lock of the thread that does so.
-        drop(thread.map_err(|error| Error::os("start a thread", "", error))?);
+        Thread::start("watch", ring).map_err(|error| Error::os("start", "a thread", error))?;
         Ok(Bell { descriptor, over, cancel, process: process::id() })
     }
 

@@ -69,9 +69,9 @@ impl Entry {
                 "allocated": found.allocated,
                 "fields": found.fields,
                 "age": age,
-                "participants": found.participants.iter().map(participant_json).collect::<Vec<_>>(),
+                "participants": found.participants,
                 "readers": found.readers,
-                "lifetime": found.lifetime.to_string(),
+                "lifetime": found.lifetime,
                 "orphan": found.orphan,
             }),
             Err(error) => json!({ "name": self.name, "age": age, "error": error.to_string() }),
@@ -134,18 +134,6 @@ pub(crate) fn program(participant: &Participant) -> String {
         (None, true) => format!("{} elsewhere", participant.pid),
         (None, false) => format!("{} dead", participant.pid),
     }
-}
-
-pub(crate) fn participant_json(participant: &Participant) -> Value {
-    json!({
-        "pid": participant.pid,
-        "program": participant.program,
-        "alive": participant.alive,
-        "observes": participant.observes,
-        "threads": participant.threads,
-        "leases": participant.leases,
-        "library": participant.library,
-    })
 }
 
 fn look(name: &str, any_owner: bool) -> structstore::Result<Found> {

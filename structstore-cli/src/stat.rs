@@ -3,13 +3,13 @@
 use std::time::UNIX_EPOCH;
 
 use serde_json::json;
-use structstore::inspect::{FreeMemory, LockHolder, LockMode, Usage};
+use structstore::inspect::{FreeMemory, LockHolder, Usage};
 use structstore::path::Path;
 use structstore::{Error, Item, StructStoreShared, Value};
 
 use crate::arguments::Stat;
 use crate::failure::{Failure, Result};
-use crate::list::{participant_json, program};
+use crate::list::program;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Table};
 use crate::path::{self, kind, shown};
 use crate::patience::Watched;
@@ -58,9 +58,6 @@ struct Report<'r> {
 impl Report<'_> {
     fn print_json(&self, output: &mut Output) -> Result<()> {
         let statistics = self.store.statistics();
-        let participants = self.store.participants()?;
-        let usage =
-            |usage: &Usage| json!({ "bytes": usage.bytes, "blocks": usage.blocks, "nodes": usage.nodes });
         let report = json!({
             "name": self.name,
             "size": statistics.size,
@@ -70,31 +67,19 @@ impl Report<'_> {
             "nodes": statistics.nodes,
             "recoveries": statistics.recoveries,
             "watchers": statistics.watchers,
-            "lifetime": self.store.lifetime().to_string(),
+            "lifetime": self.store.lifetime(),
             "orphaned": statistics.orphaned,
-            "free": self.free.map(|free| json!({
-                "bytes": free.bytes,
-                "blocks": free.blocks,
-                "largest": free.largest,
-            })),
-            "participants": participants.iter().map(participant_json).collect::<Vec<_>>(),
+            "free": self.free,
+            "participants": self.store.participants()?,
             "readers": self.store.has_readers(),
             "orphan": self.store.is_orphan()?,
-            "locks": self.locks.iter().map(|lock| json!({
-                "path": lock.path.to_string(),
-                "mode": mode(lock),
-                "granted": lock.granted,
-                "awaited": lock.awaited,
-                "waiting": lock.waiting,
-                "pid": lock.pid,
-                "thread": lock.thread,
-            })).collect::<Vec<_>>(),
+            "locks": self.locks,
             "mirror": self.mirror(),
-            "path": self.path.to_string(),
-            "memory": usage(&self.usage),
+            "path": self.path,
+            "memory": self.usage,
             "parts": self.parts.iter().map(|(path, part)| {
-                let mut part = usage(part);
-                part["path"] = path.to_string().into();
+                let mut part = json!(part);
+                part["path"] = json!(path);
                 part
             }).collect::<Vec<_>>(),
         });
@@ -176,7 +161,7 @@ impl Report<'_> {
             output.print("  ");
             output.styled(NAME, &shown(&lock.path));
             output.print(": ");
-            output.styled(TYPE, mode(lock));
+            output.styled(TYPE, &lock.mode.to_string());
             let by = if lock.granted { "held by" } else { "requested by" };
             output.print(&format!(", {by} thread {} of process {}", lock.thread, lock.pid));
             output.print(if lock.awaited { ", others wait for it" } else { "" });
@@ -197,14 +182,6 @@ impl Report<'_> {
             ]);
         }
         table.print(output);
-    }
-}
-
-pub(crate) fn mode(lock: &LockHolder) -> &'static str {
-    match lock.mode {
-        LockMode::Shared => "shared",
-        LockMode::Node => "exclusive, of its own fields",
-        _ => "exclusive",
     }
 }
 

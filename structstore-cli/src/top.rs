@@ -14,10 +14,9 @@ use crate::arguments::Top;
 use crate::clock::Moment;
 use crate::failure::{Failure, Result};
 use crate::json;
-use crate::list::{participant_json, program};
+use crate::list::program;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Table};
 use crate::path::{find, shown};
-use crate::stat::mode;
 use crate::text::{bytes, plural};
 
 /// How many paths are shown, those that change most.
@@ -109,16 +108,8 @@ fn report(
     rates: &[(Path, f64, bool)],
 ) -> Result<()> {
     let statistics = store.statistics();
-    let changes = rates
-        .iter()
-        .map(|(path, rate, stream)| json!({ "path": path.to_string(), "rate": rate, "stream": stream }));
-    let locks = store.locks()?;
-    let locks = locks.iter().map(|lock| {
-        json!({
-            "path": lock.path.to_string(), "mode": mode(lock), "granted": lock.granted, "awaited": lock.awaited,
-            "waiting": lock.waiting, "pid": lock.pid, "thread": lock.thread,
-        })
-    });
+    let changes =
+        rates.iter().map(|(path, rate, stream)| json!({ "path": path, "rate": rate, "stream": stream }));
     let line = json!({
         "time": Moment::now().utc(),
         "name": options.store.shown(),
@@ -126,8 +117,8 @@ fn report(
         "allocated": statistics.allocated,
         "recoveries": statistics.recoveries,
         "changes": changes.collect::<Vec<_>>(),
-        "participants": store.participants()?.iter().map(participant_json).collect::<Vec<_>>(),
-        "locks": locks.collect::<Vec<_>>(),
+        "participants": store.participants()?,
+        "locks": store.locks()?,
     });
     json::line(&line, output)
 }
@@ -158,7 +149,7 @@ fn print(
         output.print("  ");
         output.styled(NAME, &shown(&lock.path));
         output.print(": ");
-        output.styled(TYPE, mode(&lock));
+        output.styled(TYPE, &lock.mode.to_string());
         let awaited = if lock.awaited { ", others wait for it" } else { "" };
         output.print(&format!(", thread {} of process {}{awaited}\n", lock.thread, lock.pid));
     }

@@ -1,6 +1,7 @@
 //! What can go wrong with a mirror.
 
 use std::fmt;
+use std::io;
 
 /// Why a mirror could not be created, or ended.
 #[derive(Debug)]
@@ -17,7 +18,7 @@ pub enum Error {
         /// Which file.
         file: std::path::PathBuf,
         /// The error of the operating system.
-        source: std::io::Error,
+        source: io::Error,
     },
     /// Another process owns the part.
     Owned {
@@ -34,6 +35,11 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 impl Error {
     pub(crate) fn network(error: impl fmt::Display) -> Error {
         Error::Network(error.to_string())
+    }
+
+    /// The system has no thread left.
+    pub(crate) fn thread(source: io::Error) -> Error {
+        structstore::Error::os("start", "a thread", source).into()
     }
 }
 

@@ -3,38 +3,30 @@
 //! One thread has all of it: messages, answers, and changes that others make to the store here arrive as events. Beside the store it keeps a
 //! copy of what the owner has, to tell what was changed here. Such a change becomes a request to the owner, or is reverted.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use structstore::binding_support::waiting_at_most;
+use structstore::binding_support::{Thread, waiting_at_most};
 use structstore::path::Path;
 use structstore::stream::{AnyStream, now, wall_time};
-use structstore::watch::Batches;
 use structstore::{Cleanup, Error as StoreError, Meta, Struct, StructStoreShared, Value};
+use zenoh::Session;
 use zenoh::bytes::ZBytes;
-use zenoh::pubsub::Subscriber;
-use zenoh::sample::{Sample, SampleKind};
-use zenoh::{Session, Wait};
 
 use crate::apply::{assign, load_part, spared};
 use crate::clock::wall_now;
 use crate::compare::{differences, shortened, value_at};
-use crate::error::{Error, Result};
+use crate::error::Result;
+use crate::events::{Event, Events, ROOM};
 use crate::followed::{LATER, Part, SOON, Sync};
-use crate::identity::{named, owner_of};
-use crate::key::{Keys, chunk};
+use crate::identity::named;
+use crate::key::Keys;
 use crate::message::{Mark, Message};
 use crate::parts::{STATUS, Selection};
-use crate::protocol::{ANSWER, BEAT, LARGEST};
-use crate::question::ask;
-use crate::room::{Room, Taken};
+use crate::protocol::{ANSWER, BEAT};
 use crate::shared::Shared;
 
-/// How many bytes of messages may wait. What comes beyond is dropped, and missed.
-const ROOM: usize = LARGEST as usize;
 /// How many deltas are kept until the state is there.
 const PENDING: usize = 4096;
 /// How long an assignment waits for a lock that somebody here has.
@@ -43,29 +35,12 @@ const TICK: Duration = Duration::from_millis(50);
 /// After how long without a beat the owner is taken for gone.
 const SILENCE: Duration = Duration::from_secs(3);
 
-enum Event {
-    /// From the owner of a part, with the room that it takes.
-    Message(usize, ZBytes, Taken),
-    Owner(usize, String, bool, Taken),
-    /// The answer to a question for the state; nothing if there was none.
-    State(usize, Option<ZBytes>),
-    Array(usize, ZBytes, Taken),
-    /// The answer to a change that was made here.
-    Answer(usize, Vec<Path>, Option<ZBytes>),
-    /// What others have changed here, or this process.
-    Local(Vec<Path>),
-}
-
 pub(crate) struct Follower {
-    session: Session,
     shared: Arc<Shared>,
     parts: Vec<Part>,
-    events: Receiver<Event>,
-    sender: Sender<Event>,
-    room: Room,
+    events: Events,
     writable: bool,
     shows_status: bool,
-    _subscribers: Vec<Subscriber<()>>,
 }
 
 /// How the store of a follower is opened: it stays when the mirror ends.
@@ -81,40 +56,16 @@ impl Follower {
         writable: bool,
         shows_status: bool,
     ) -> Result<Follower> {
-        let (sender, events) = channel();
         let mut follower = Follower {
-            session: session.clone(),
             shared: Arc::clone(shared),
             parts: Vec::new(),
-            events,
-            sender: sender.clone(),
-            room: Room::new(ROOM),
+            events: Events::new(session),
             writable,
             shows_status,
-            _subscribers: Vec::new(),
         };
         for (at, (index, selection)) in parts.iter().enumerate() {
             let keys = Keys::new(&shared.key, &selection.part);
-            for key in [keys.deltas(), keys.bulk()] {
-                let (sender, room) = (sender.clone(), follower.room.clone());
-                let take = move |sample: Sample| {
-                    // What finds no room is missed, as the numbers tell.
-                    if let Some(place) = room.take(sample.payload().len()) {
-                        let _ = sender.send(Event::Message(at, sample.payload().clone(), place));
-                    }
-                };
-                let subscriber = session.declare_subscriber(key).callback(take).wait();
-                follower._subscribers.push(subscriber.map_err(Error::network)?);
-            }
-            let (sender, room) = (sender.clone(), follower.room.clone());
-            let take = move |sample: Sample| {
-                let key = sample.key_expr().as_str();
-                if let (Some(owner), Some(place)) = (owner_of(key), room.take(key.len())) {
-                    let _ = sender.send(Event::Owner(at, owner, sample.kind() == SampleKind::Put, place));
-                }
-            };
-            let owners = session.liveliness().declare_subscriber(keys.owners()).history(true).callback(take);
-            follower._subscribers.push(owners.wait().map_err(Error::network)?);
+            follower.events.hear(at, &keys)?;
             follower.parts.push(Part::new(selection.clone(), *index, keys)?);
         }
         Ok(follower)
@@ -129,10 +80,11 @@ impl Follower {
                         part.sync = Sync::Idle(Instant::now());
                         part.streams.clear();
                     }
-                    let watching = self.watch(&store);
+                    let parts = self.parts.iter().map(|part| part.selection.clone()).collect();
+                    let watching = self.events.watch(&store, &self.shared, parts);
                     self.follow(&store);
                     drop(store);
-                    let _ = watching.map(thread::JoinHandle::join);
+                    watching.into_iter().for_each(Thread::join);
                 }
                 Err(error) => {
                     self.shared.log(format!("{}: {error}", self.shared.place.display()));
@@ -143,30 +95,10 @@ impl Follower {
         }
     }
 
-    /// Tells of what changes in the store here, by whomever.
-    fn watch(&self, store: &StructStoreShared) -> Option<thread::JoinHandle<()>> {
-        let mut batches = Batches::with_contents(store).ok()?;
-        let selections: Vec<Selection> = self.parts.iter().map(|part| part.selection.clone()).collect();
-        let (shared, sender) = (Arc::clone(&self.shared), self.sender.clone());
-        let watch = move || {
-            while !shared.is_over() {
-                let Ok(batch) = batches.wait(Some(TICK), |_| Vec::new()) else { return };
-                let Some(batch) = batch else { continue };
-                let changed = batch.changed.iter();
-                let paths: BTreeSet<Path> =
-                    changed.flat_map(|path| selections.iter().filter_map(|part| part.of(path))).collect();
-                if sender.send(Event::Local(paths.into_iter().collect())).is_err() {
-                    return;
-                }
-            }
-        };
-        thread::Builder::new().name("structstore-watch".to_owned()).spawn(watch).ok()
-    }
-
     fn follow(&mut self, store: &StructStoreShared) {
         let mut told = Instant::now();
         while !self.shared.is_over() && store.valid() {
-            if let Ok(event) = self.events.recv_timeout(TICK) {
+            if let Some(event) = self.events.next(TICK) {
                 waiting_at_most(PATIENCE, || self.take(store, event));
             }
             for at in 0..self.parts.len() {
@@ -257,8 +189,7 @@ impl Follower {
         {
             part.sync = Sync::Asked(Instant::now());
             part.clear_pending();
-            let (sender, key) = (self.sender.clone(), part.keys.state());
-            ask(&self.session, &key, None, move |bytes| drop(sender.send(Event::State(at, bytes))));
+            self.events.ask_state(at, &part.keys);
         }
         if let Sync::Asked(when) = part.sync
             && when.elapsed() > ANSWER + SOON
@@ -430,18 +361,8 @@ impl Follower {
             Some(behind) if seq < behind => return self.resync(at),
             _ => part.behind = (mark.seq > seq).then_some(mark.seq),
         }
-        let wanted = part.wanted_arrays(arrays);
-        let key = part.keys.state();
-        for path in wanted {
-            let selector = format!("{key}?array={}", chunk(&path.to_string()));
-            let (sender, room) = (self.sender.clone(), self.room.clone());
-            ask(&self.session, &selector, None, move |bytes| {
-                if let Some(bytes) = bytes
-                    && let Some(place) = room.take(bytes.len())
-                {
-                    let _ = sender.send(Event::Array(at, bytes, place));
-                }
-            });
+        for path in part.wanted_arrays(arrays) {
+            self.events.ask_array(at, &part.keys, &path);
         }
     }
 
@@ -597,10 +518,7 @@ impl Follower {
             }
         }
         let Ok(bytes) = (Message::Change { set, gone }).to_bytes() else { return };
-        let (sender, key) = (self.sender.clone(), part.keys.changes());
-        ask(&self.session, &key, Some(bytes), move |bytes| {
-            let _ = sender.send(Event::Answer(at, paths.clone(), bytes));
-        });
+        self.events.ask_change(at, &part.keys, paths, bytes);
     }
 
     fn answered(&mut self, store: &Struct, at: usize, paths: &[Path], answer: Option<ZBytes>) {
@@ -647,6 +565,8 @@ fn monotonic(time: u64) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc::channel;
+
     use structstore::StructStore;
 
     use super::*;

@@ -40,9 +40,11 @@
 #![deny(missing_docs)]
 
 mod apply;
+mod claims;
 mod clock;
 mod compare;
 mod error;
+mod events;
 mod followed;
 mod follower;
 #[cfg(test)]
@@ -53,6 +55,7 @@ mod keygen;
 mod message;
 mod mirror;
 mod network;
+mod owned;
 mod owner;
 mod parts;
 mod plain;
@@ -62,7 +65,6 @@ mod requests;
 mod room;
 mod shared;
 mod status;
-mod thread;
 
 pub use error::{Error, Result};
 pub use keygen::keygen;

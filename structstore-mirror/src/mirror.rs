@@ -2,12 +2,12 @@
 
 use std::io;
 use std::path::PathBuf;
-use std::process;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::thread::{self, JoinHandle};
+use std::thread;
 use std::time::Duration;
 
+use structstore::binding_support::Thread;
 use structstore::path::Path;
 use zenoh::{Session, Wait};
 
@@ -17,9 +17,8 @@ use crate::network::Network;
 use crate::owner::Owner;
 use crate::parts::Selection;
 use crate::plain::Plain;
-use crate::shared::{Shared, lock};
+use crate::shared::Shared;
 use crate::status::{Part, Status};
-use crate::thread::{named, no_thread, spawn};
 
 /// What is mirrored, and how.
 ///
@@ -149,8 +148,7 @@ impl Options {
 /// ```
 pub struct Mirror {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
-    process: u32,
+    thread: Option<Thread>,
 }
 
 impl Mirror {
@@ -180,7 +178,8 @@ impl Mirror {
             run(&session, &ours, &options);
             let _ = session.close().wait();
         };
-        Ok(Mirror { shared, thread: Some(spawn("mirror", run)?), process: process::id() })
+        let thread = Thread::start("mirror", run).map_err(Error::thread)?;
+        Ok(Mirror { shared, thread: Some(thread) })
     }
 
     /// Returns the current status.
@@ -190,7 +189,7 @@ impl Mirror {
 
     /// What has happened since the last call: local changes that were reverted or refused, messages that could not be read.
     pub fn remarks(&self) -> Vec<String> {
-        lock(&self.shared.remarks).drain(..).collect()
+        self.shared.remarks.lock().drain(..).collect()
     }
 
     /// Returns whether the mirror is running. It ends by itself if another process owns a part.
@@ -205,7 +204,7 @@ impl Mirror {
     /// What has ended it before: [`Error::Owned`].
     pub fn stop(mut self) -> Result<()> {
         self.end();
-        match lock(&self.shared.failed).take() {
+        match self.shared.failed.lock().take() {
             Some(error) => Err(error),
             None => Ok(()),
         }
@@ -213,12 +212,8 @@ impl Mirror {
 
     fn end(&mut self) {
         let Some(thread) = self.thread.take() else { return };
-        if self.process != process::id() {
-            // A forked child has no such thread.
-            return std::mem::forget(thread);
-        }
         self.shared.over.store(true, Ordering::SeqCst);
-        let _ = thread.join();
+        thread.join();
     }
 }
 
@@ -237,6 +232,7 @@ fn run(session: &Session, shared: &Arc<Shared>, options: &Options) {
         // It may wait for one that has died to be forgotten.
         Owner::new(session, shared, &owned, period, options.write, plain).map(Owner::run)
     };
+    let named = |name: &str| thread::Builder::new().name(format!("structstore-{name}"));
     thread::scope(|scope| {
         let mut threads: Vec<io::Result<_>> = Vec::new();
         if !options.follow.is_empty() {
@@ -246,7 +242,7 @@ fn run(session: &Session, shared: &Arc<Shared>, options: &Options) {
             threads.push(named("own").spawn_scoped(scope, || finish(shared, own)));
         }
         for error in threads.into_iter().filter_map(io::Result::err) {
-            shared.fail(no_thread(&error));
+            shared.fail(Error::thread(error));
         }
     });
 }

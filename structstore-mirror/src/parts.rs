@@ -1,5 +1,7 @@
 //! Which fields a mirror is about, and how they are assigned.
 
+use std::collections::BTreeSet;
+
 use structstore::binding_support::within;
 use structstore::guard::StructMut;
 use structstore::path::{Path, Step};
@@ -86,6 +88,13 @@ impl Selection {
         }
         value
     }
+}
+
+/// What is to be read of parts after these changes, each path once.
+pub(crate) fn wanted(parts: &[&Selection], changed: &[Path]) -> Vec<Path> {
+    let all = changed.iter().flat_map(|path| parts.iter().filter_map(|part| part.of(path)));
+    let unique: BTreeSet<Path> = all.collect();
+    unique.into_iter().collect()
 }
 
 /// Adds a field to a struct in a value, with the structs on the way.

@@ -3,8 +3,9 @@
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+
+use parking_lot::Mutex;
 
 use crate::error::Error;
 use crate::status::{Part, Status};
@@ -36,15 +37,15 @@ impl Shared {
 
     /// Changes what is said of a part.
     pub(crate) fn status(&self, index: usize, change: impl FnOnce(&mut Part)) {
-        lock(&self.status).parts.get_mut(index).map(change);
+        self.status.lock().parts.get_mut(index).map(change);
     }
 
     pub(crate) fn read_status(&self) -> Status {
-        lock(&self.status).clone()
+        self.status.lock().clone()
     }
 
     pub(crate) fn log(&self, remark: String) {
-        let mut remarks = lock(&self.remarks);
+        let mut remarks = self.remarks.lock();
         if remarks.len() >= REMARKS {
             remarks.pop_front();
         }
@@ -52,11 +53,7 @@ impl Shared {
     }
 
     pub(crate) fn fail(&self, error: Error) {
-        lock(&self.failed).get_or_insert(error);
+        self.failed.lock().get_or_insert(error);
         self.over.store(true, Ordering::SeqCst);
     }
-}
-
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -208,7 +208,6 @@ fn is_dunder(name: &str) -> bool {
     name.len() > 4 && name.starts_with("__") && name.ends_with("__")
 }
 
-/// The name of a field as an item; a dot in it is just a dot.
 /// What a path leads to.
 fn at_path<'py>(store: &Bound<'py, StructStore>, path: &str) -> Result<Bound<'py, PyAny>> {
     let (py, path) = (store.py(), path.parse::<Path>()?);
@@ -236,6 +235,7 @@ fn at_path<'py>(store: &Bound<'py, StructStore>, path: &str) -> Result<Bound<'py
     Err(failure)
 }
 
+/// The name of a field as an item; a dot in it is just a dot.
 fn key<'a>(name: &'a Bound<'_, PyAny>) -> Result<Key<'a>> {
     match name.cast::<PyString>() {
         Ok(name) => Ok(Key::new(name.to_str()?)),

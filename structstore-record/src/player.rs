@@ -1,11 +1,12 @@
 //! A recording that is played as somebody wishes: from anywhere, faster or slower, with pauses.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use structstore::Struct;
+use structstore::binding_support::Thread;
 
 use crate::error::{Error, Result};
 use crate::replay::{Go, Playing, checked_speed};
@@ -34,7 +35,7 @@ const TICK: Duration = Duration::from_millis(50);
 /// ```
 pub struct Player {
     shared: Arc<Shared>,
-    thread: Option<JoinHandle<()>>,
+    thread: Option<Thread>,
     duration: f64,
 }
 
@@ -100,15 +101,12 @@ impl Player {
         let shared = Arc::new(Shared { control: Mutex::new(control), changed: Condvar::new() });
         let (store, own) = (store.clone(), Arc::clone(&shared));
         let play = move || {
-            let played = AssertUnwindSafe(|| {
-                structstore::binding_support::without_hooks(|| own.run(&run, &store, duration));
-            });
-            if catch_unwind(played).is_err() {
+            if catch_unwind(AssertUnwindSafe(|| own.run(&run, &store, duration))).is_err() {
                 own.fail("the thread that plays it has panicked".to_owned(), duration);
             }
         };
-        let thread = thread::Builder::new().name("structstore-play".to_owned()).spawn(play);
-        Ok(Player { shared, thread: Some(thread.map_err(Error::thread)?), duration })
+        let thread = Thread::start("play", play).map_err(Error::thread)?;
+        Ok(Player { shared, thread: Some(thread), duration })
     }
 
     /// How long the recording is, in seconds, with the further files of one that was split.
@@ -118,13 +116,13 @@ impl Player {
 
     /// Where it is now.
     pub fn now(&self) -> Position {
-        let control = self.shared.lock();
+        let control = self.shared.control.lock();
         Position { time: control.time(self.duration), playing: control.playing, speed: control.speed }
     }
 
     /// Why it cannot go on: the file is damaged, or the store has gone.
     pub fn failure(&self) -> Option<String> {
-        self.shared.lock().failed.clone()
+        self.shared.control.lock().failed.clone()
     }
 
     /// Goes to another time.
@@ -157,8 +155,11 @@ impl Player {
 
 impl Drop for Player {
     fn drop(&mut self) {
-        self.shared.change(self.duration, |control| control.over = true);
-        let _ = self.thread.take().map(JoinHandle::join);
+        // A forked child has none, and finds the control as the fork left it.
+        if let Some(thread) = self.thread.take().filter(Thread::is_here) {
+            self.shared.change(self.duration, |control| control.over = true);
+            thread.join();
+        }
     }
 }
 
@@ -174,12 +175,8 @@ fn whole(run: &Run) -> Result<f64> {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, Control> {
-        self.control.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     fn change(&self, duration: f64, change: impl FnOnce(&mut Control)) {
-        let mut control = self.lock();
+        let mut control = self.control.lock();
         control.settle(duration);
         change(&mut control);
         self.changed.notify_all();
@@ -188,7 +185,7 @@ impl Shared {
     fn run(&self, run: &Run, store: &Struct, duration: f64) {
         loop {
             let (start, speed) = {
-                let mut control = self.lock();
+                let mut control = self.control.lock();
                 if control.over {
                     return;
                 }
@@ -200,13 +197,13 @@ impl Shared {
             if let Err(error) = &played {
                 self.fail(error.to_string(), duration);
             }
-            let mut control = self.lock();
+            let mut control = self.control.lock();
             if played.is_ok() && !control.anew && !control.over {
                 (control.time, control.playing) = (duration, false);
             }
             // At the end there is nothing to play until it is somewhere else.
             while !control.anew && !control.over {
-                control = self.changed.wait(control).unwrap_or_else(PoisonError::into_inner);
+                self.changed.wait(&mut control);
             }
         }
     }
@@ -218,9 +215,9 @@ impl Shared {
 
     /// What a replay is to do. It waits during a pause.
     fn go(&self) -> Go {
-        let mut control = self.lock();
+        let mut control = self.control.lock();
         while !control.playing && !control.anew && !control.over {
-            control = self.changed.wait_timeout(control, TICK).unwrap_or_else(PoisonError::into_inner).0;
+            self.changed.wait_for(&mut control, TICK);
         }
         if control.anew || control.over { Go::Stop } else { Go::On }
     }

@@ -1,9 +1,10 @@
 //! What is to be written, between those who read the store and the thread that waits for a disk. Bounded: who finds no room leaves out.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
+use parking_lot::{Condvar, Mutex};
 use structstore::Value;
 use structstore::path::Path;
 use structstore::stream::StreamValue;
@@ -119,14 +120,10 @@ impl Queue {
         Queue { inner: Mutex::default(), bell: Condvar::new(), room }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
     /// Adds an item. `false` if there is no room for it.
     pub(crate) fn push(&self, item: Item) -> bool {
         let weight = item.weight();
-        let mut inner = self.lock();
+        let mut inner = self.inner.lock();
         if inner.closed || inner.weight > 0 && inner.weight.saturating_add(weight) > self.room {
             return false;
         }
@@ -138,13 +135,13 @@ impl Queue {
 
     /// The weight of the heaviest item that waits.
     pub(crate) fn heaviest(&self) -> usize {
-        self.lock().items.iter().map(Item::weight).max().unwrap_or(0)
+        self.inner.lock().items.iter().map(Item::weight).max().unwrap_or(0)
     }
 
     pub(crate) fn pop(&self, timeout: Duration) -> Next {
         let waits = |inner: &mut Inner| inner.items.is_empty() && !inner.closed;
-        let waited = self.bell.wait_timeout_while(self.lock(), timeout, waits);
-        let mut inner = waited.unwrap_or_else(PoisonError::into_inner).0;
+        let mut inner = self.inner.lock();
+        self.bell.wait_while_for(&mut inner, waits, timeout);
         match inner.items.pop_front() {
             Some(item) => {
                 inner.weight -= item.weight();
@@ -156,12 +153,12 @@ impl Queue {
     }
 
     pub(crate) fn is_closed(&self) -> bool {
-        self.lock().closed
+        self.inner.lock().closed
     }
 
     /// What is there is still to be read.
     pub(crate) fn close(&self) {
-        self.lock().closed = true;
+        self.inner.lock().closed = true;
         self.bell.notify_all();
     }
 }

@@ -3,11 +3,11 @@
 use std::io;
 use std::path::{Path as FilePath, PathBuf};
 use std::process;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, PoisonError};
-use std::thread::{self, JoinHandle};
 
 use structstore::Struct;
+use structstore::binding_support::Thread;
 use structstore::stream::now;
 use structstore::watch::Batches;
 
@@ -39,7 +39,7 @@ pub struct Recording {
     shared: Arc<Shared>,
     /// The file, as it was asked for.
     file: PathBuf,
-    threads: Vec<JoinHandle<()>>,
+    threads: Vec<Thread>,
     /// The one that records. A forked child has no threads to wait for.
     process: u32,
 }
@@ -102,9 +102,7 @@ impl Recording {
     }
 
     fn spawn(&mut self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<()> {
-        let run = move || structstore::binding_support::without_hooks(run);
-        let thread = thread::Builder::new().name(format!("structstore-{name}")).spawn(run);
-        self.threads.push(thread.map_err(Error::thread)?);
+        self.threads.push(Thread::start(name, run).map_err(Error::thread)?);
         Ok(())
     }
 
@@ -136,7 +134,7 @@ impl Recording {
 
     /// The files that it has written or begun, the oldest first.
     pub fn files(&self) -> Vec<PathBuf> {
-        self.shared.files.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.shared.files.lock().clone()
     }
 
     /// How it is going.
@@ -149,7 +147,7 @@ impl Recording {
 
     /// Whether it goes on: it ends by itself if the disk is full, or the store goes.
     pub fn is_running(&self) -> bool {
-        self.is_here() && self.threads.iter().all(|thread| !thread.is_finished())
+        !self.threads.is_empty() && self.threads.iter().all(Thread::is_running)
     }
 
     /// Ends it, with all that has changed until now.
@@ -163,7 +161,7 @@ impl Recording {
         if !self.is_here() {
             return Ok(status);
         }
-        match self.shared.failed.lock().unwrap_or_else(PoisonError::into_inner).take() {
+        match self.shared.failed.lock().take() {
             Some(error) => Err(error),
             None => Ok(status),
         }
@@ -175,14 +173,14 @@ impl Recording {
 
     fn end(&mut self) {
         if !self.is_here() {
-            return std::mem::take(&mut self.threads).into_iter().for_each(std::mem::forget);
+            return self.threads.clear();
         }
         self.shared.end();
         // In the order in which they were started: those who read end first.
         let writer = self.threads.pop();
-        self.threads.drain(..).for_each(|thread| drop(thread.join()));
+        self.threads.drain(..).for_each(Thread::join);
         self.shared.queue.close();
-        let _ = writer.map(JoinHandle::join);
+        writer.into_iter().for_each(Thread::join);
     }
 }
 

@@ -9,7 +9,7 @@ use structstore::stream::{AnyStream, StreamValue, now};
 use structstore::{Error as StoreError, Item, Struct};
 
 use crate::error::{Error, Result};
-use crate::run::{Entry, Look, Run, Source, StreamType, Topic, sample_bytes};
+use crate::run::{Entry, Look, Run, Source, StreamType, Topic};
 
 /// How long to sleep before it is looked whether to go on.
 const TICK: Duration = Duration::from_millis(50);
@@ -164,7 +164,7 @@ impl Player<'_> {
     }
 
     fn publish(&mut self, run: &Run, entry: &Entry<'_, '_>, of: &StreamType) -> Result<()> {
-        let bytes = sample_bytes(entry, of).map_err(|error| run.damaged(error))?;
+        let bytes = entry.sample_bytes(of).map_err(|error| run.damaged(error))?;
         let path = &entry.topic.path;
         if !self.streams.contains_key(path) {
             self.streams.insert(path.clone(), ensure_stream(self.store, path, of)?);

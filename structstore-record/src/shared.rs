@@ -2,9 +2,9 @@
 
 use std::path::{Path as FilePath, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use parking_lot::Mutex;
 use structstore::Struct;
 use structstore::path::Path;
 use structstore::stream::AnyStream;
@@ -62,25 +62,25 @@ impl Shared {
     }
 
     pub(crate) fn fail(&self, error: Error) {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        self.failed.lock().get_or_insert(error);
         self.end();
     }
 
     pub(crate) fn add_file(&self, file: &FilePath) {
-        self.files.lock().unwrap_or_else(PoisonError::into_inner).push(file.to_owned());
+        self.files.lock().push(file.to_owned());
     }
 
     /// Follows a stream: one that was there at the start from then on, another one from its first sample.
     pub(crate) fn follow(&self, path: Path, stream: AnyStream) {
         if self.options.has_stream(&path) {
             let from = if self.begun.load(Ordering::SeqCst) { 0 } else { stream.published() };
-            self.found.lock().unwrap_or_else(PoisonError::into_inner).push((path, stream, from));
+            self.found.lock().push((path, stream, from));
         }
     }
 
     /// The streams that are new.
     pub(crate) fn take_found(&self) -> Vec<(Path, AnyStream, u64)> {
-        std::mem::take(&mut *self.found.lock().unwrap_or_else(PoisonError::into_inner))
+        std::mem::take(&mut *self.found.lock())
     }
 }
 

@@ -38,6 +38,7 @@ fn record(store: &StructStore, file: &FilePath, options: Options, happens: impl 
     let mut recording = Recording::start(store, "local", file, options).unwrap();
     happens(&recording);
     recording.stop().unwrap();
+    assert!(!recording.is_running());
 }
 
 /// Changes something, and waits until the recorder has written it.

@@ -1,15 +1,16 @@
 //! What changes in one store, for all pages that show it: one watch, and one reading of what any of them has in view.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::watch::{Batch, Batches};
 use structstore::{Error, ErrorKind};
 
-use crate::inbox::{Inbox, State, lock};
+use crate::inbox::{Inbox, State};
 use crate::sampler::Sampler;
 use crate::source::{Opened, Source};
 use crate::threads::Threads;
@@ -49,7 +50,7 @@ impl Feed {
 
     /// Tells an inbox from now on.
     pub(crate) fn join(self: &Arc<Feed>, inbox: &Arc<Inbox>) {
-        let mut audience = lock(&self.audience);
+        let mut audience = self.audience.lock();
         if let Some(state) = audience.state.clone() {
             inbox.tell(|letters| letters.state = Some(state));
         }
@@ -63,13 +64,13 @@ impl Feed {
     }
 
     pub(crate) fn leave(&self, inbox: &Arc<Inbox>) {
-        lock(&self.audience).inboxes.retain(|other| !Arc::ptr_eq(other, inbox));
+        self.audience.lock().inboxes.retain(|other| !Arc::ptr_eq(other, inbox));
         self.bell.notify_all();
     }
 
     /// Ends all sessions.
     pub(crate) fn stop(&self) {
-        let mut audience = lock(&self.audience);
+        let mut audience = self.audience.lock();
         audience.stopped = true;
         self.sampler.stop();
         audience.inboxes.iter().for_each(|inbox| inbox.tell(|letters| letters.closed = true));
@@ -92,7 +93,7 @@ impl Feed {
 
     /// Whether the thread has anything to do; if not, it is over.
     fn has_audience(&self) -> bool {
-        let mut audience = lock(&self.audience);
+        let mut audience = self.audience.lock();
         let goes_on = !audience.stopped && !audience.inboxes.is_empty();
         if !goes_on {
             (audience.runs, audience.state) = (false, None);
@@ -103,23 +104,22 @@ impl Feed {
 
     /// Whether it was stopped.
     pub(crate) fn is_stopped(&self) -> bool {
-        lock(&self.audience).stopped
+        self.audience.lock().stopped
     }
 
     fn is_over(&self) -> bool {
-        let audience = lock(&self.audience);
+        let audience = self.audience.lock();
         audience.stopped || audience.inboxes.is_empty()
     }
 
     /// Sleeps for so long, or until there is nothing to do.
     fn rest(&self, time: Duration) {
-        let audience = lock(&self.audience);
         let idle = |audience: &mut Audience| !audience.stopped && !audience.inboxes.is_empty();
-        let _ = self.bell.wait_timeout_while(audience, time, idle).unwrap_or_else(PoisonError::into_inner);
+        self.bell.wait_while_for(&mut self.audience.lock(), idle, time);
     }
 
     fn set(&self, state: State) {
-        let mut audience = lock(&self.audience);
+        let mut audience = self.audience.lock();
         if let (State::Gone(now), Some(State::Gone(before))) = (&state, &audience.state)
             && now == before
         {
@@ -182,7 +182,7 @@ impl Feed {
     /// What any page has in view of what has changed.
     fn wanted(&self, changed: &[Path]) -> BTreeSet<Path> {
         let mut wanted = BTreeSet::new();
-        for inbox in &lock(&self.audience).inboxes {
+        for inbox in &self.audience.lock().inboxes {
             let interest = inbox.interest();
             let mut add = |path: &Path| _ = wanted.insert(path.clone());
             changed.iter().for_each(|path| interest.affected(path, &mut add));
@@ -192,13 +192,13 @@ impl Feed {
 
     /// What sessions have read themselves since the last time.
     fn fresh(&self) -> BTreeSet<Path> {
-        let audience = lock(&self.audience);
+        let audience = self.audience.lock();
         audience.inboxes.iter().flat_map(|inbox| std::mem::take(&mut inbox.interest().fresh)).collect()
     }
 
     fn distribute(&self, batch: Batch) {
         let values: Vec<_> = batch.values.into_iter().map(|(path, found)| (path, Arc::new(found))).collect();
-        for inbox in &lock(&self.audience).inboxes {
+        for inbox in &self.audience.lock().inboxes {
             let mut interest = inbox.interest();
             let own = values.iter().filter(|(path, _)| interest.paths.contains(path));
             let own: Vec<_> =

@@ -1,9 +1,10 @@
 //! What a session is told: by its page, and by the feed. The newest state, never a queue of states.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use structstore::path::Path;
 use structstore::watch::Found;
 
@@ -68,13 +69,9 @@ pub(crate) struct Interest {
     meanwhile: Vec<Path>,
 }
 
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Inbox {
     pub(crate) fn tell(&self, tell: impl FnOnce(&mut Letters)) {
-        tell(&mut lock(&self.letters));
+        tell(&mut self.letters.lock());
         self.bell.notify_one();
     }
 
@@ -88,21 +85,18 @@ impl Inbox {
     }
 
     pub(crate) fn interest(&self) -> MutexGuard<'_, Interest> {
-        lock(&self.interest)
+        self.interest.lock()
     }
 
     /// Waits until something was told, or until then.
     pub(crate) fn wait(&self, until: Option<Instant>) -> Letters {
-        let mut letters = lock(&self.letters);
+        let mut letters = self.letters.lock();
         while letters.is_empty() {
             let left = until.map(|until| until.saturating_duration_since(Instant::now()));
             match left {
                 Some(Duration::ZERO) => break,
-                Some(left) => {
-                    let waited = self.bell.wait_timeout(letters, left);
-                    letters = waited.unwrap_or_else(PoisonError::into_inner).0;
-                }
-                None => letters = self.bell.wait(letters).unwrap_or_else(PoisonError::into_inner),
+                Some(left) => _ = self.bell.wait_for(&mut letters, left),
+                None => self.bell.wait(&mut letters),
             }
         }
         std::mem::take(&mut letters)

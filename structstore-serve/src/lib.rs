@@ -21,8 +21,10 @@
 #[doc = include_str!("../PROTOCOL.md")]
 pub mod protocol {}
 
+mod assets;
 mod clock;
 mod columns;
+mod connection;
 mod edit;
 mod elements;
 mod feed;
@@ -39,6 +41,7 @@ mod sampler;
 mod server;
 mod session;
 mod settings;
+mod site;
 mod sockets;
 mod source;
 mod stores;
@@ -51,8 +54,9 @@ mod vector;
 mod view;
 mod viewer;
 
+pub use assets::widget;
 pub use message::Out;
-pub use server::{Failure, Server, widget};
+pub use server::{Failure, Server};
 pub use settings::{Formats, Options};
 pub use source::Source;
 pub use timeline::{Control, Moment, Timeline};

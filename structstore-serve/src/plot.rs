@@ -11,7 +11,6 @@ use structstore::{Error, Struct};
 
 use crate::clock;
 use crate::columns::columns;
-use crate::inbox::lock;
 use crate::message::{self, LineOf, Out, binary, numbers};
 use crate::reduce;
 use crate::sampler::{self, Ring, Sampler};
@@ -123,7 +122,7 @@ impl Line {
     fn update(&mut self, root: &Struct, sampler: &Arc<Sampler>, rate: f64) -> Result<(), String> {
         // What is sampled and is no number may have become a stream.
         let is_no_number = |line: &Arc<sampler::Line>| {
-            lock(&line.ring).points.back().is_some_and(|(_, value)| value.is_nan())
+            line.ring.lock().points.back().is_some_and(|(_, value)| value.is_nan())
         };
         let is_lost = match &self.source {
             Source::Unknown => true,
@@ -173,7 +172,7 @@ impl Line {
         let (ring, is_sampled) = match &self.source {
             Source::Unknown => return None,
             Source::Sampled(line) => {
-                sampled = lock(&line.ring);
+                sampled = line.ring.lock();
                 (&*sampled, true)
             }
             Source::Stream(published) => (&published.ring, false),

@@ -2,16 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
+use parking_lot::{Condvar, Mutex};
 use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::watch::Found;
 use structstore::{ErrorKind, Struct};
 
 use crate::clock;
-use crate::inbox::lock;
 use crate::reduce::Point;
 use crate::text::number_of;
 use crate::threads::Threads;
@@ -75,13 +75,13 @@ impl Sampler {
 
     /// Looks at nothing any more.
     pub(crate) fn stop(&self) {
-        lock(&self.state).stopped = true;
+        self.state.lock().stopped = true;
         self.bell.notify_all();
     }
 
     /// Looks at another store, or at none.
     pub(crate) fn follow(&self, root: Option<Struct>) {
-        lock(&self.state).root = root;
+        self.state.lock().root = root;
         self.bell.notify_all();
     }
 
@@ -89,7 +89,7 @@ impl Sampler {
     pub(crate) fn line(self: &Arc<Sampler>, path: &Path, rate: f64) -> Arc<Line> {
         let rate = if rate.is_finite() { rate.clamp(RATES.0, RATES.1) } else { RATES.0 };
         let period = Duration::from_secs_f64(1.0 / rate);
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         let known = state.lines.iter().filter_map(|(line, _)| line.upgrade());
         if let Some(line) = known.into_iter().find(|line| line.path == *path && line.period == period) {
             return line;
@@ -111,7 +111,7 @@ impl Sampler {
 
     /// Looks at what is due, until there are no lines.
     fn run(&self) {
-        let mut state = lock(&self.state);
+        let mut state = self.state.lock();
         loop {
             state.lines.retain(|(line, _)| line.strong_count() > 0);
             if state.lines.is_empty() || state.stopped {
@@ -123,7 +123,7 @@ impl Sampler {
             let root = state.root.clone();
             if next > now || root.is_none() {
                 let pause = if root.is_none() { Duration::from_millis(100) } else { next - now };
-                state = self.bell.wait_timeout(state, pause).unwrap_or_else(PoisonError::into_inner).0;
+                self.bell.wait_for(&mut state, pause);
                 continue;
             }
             let mut due = Vec::new();
@@ -139,7 +139,7 @@ impl Sampler {
                 look(&root, &due);
             }
             drop(due);
-            state = lock(&self.state);
+            state = self.state.lock();
         }
     }
 }
@@ -163,7 +163,7 @@ fn look(root: &Struct, lines: &[Arc<Line>]) {
             };
             // Of several that could not be read together, each is read once more.
             if !is_held || lines.len() == 1 {
-                lock(&line.ring).push((time, value.unwrap_or(f64::NAN)));
+                line.ring.lock().push((time, value.unwrap_or(f64::NAN)));
             }
         }
         is_held

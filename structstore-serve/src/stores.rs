@@ -5,8 +5,6 @@ use std::time::Duration;
 use serde_json::{Value as Json, json};
 use structstore::StructStoreShared;
 
-use crate::info::process;
-
 /// How long to wait for somebody who is making a store.
 const PATIENCE: Duration = Duration::from_millis(100);
 
@@ -26,9 +24,8 @@ pub(crate) fn list(any_owner: bool) -> structstore::Result<Json> {
 fn look(name: &str, any_owner: bool) -> structstore::Result<Json> {
     let options = StructStoreShared::options().observe(true).read_only(true).any_owner(any_owner);
     let store = options.timeout(PATIENCE).open(name)?;
-    let processes: Vec<Json> = store.participants()?.iter().map(process).collect();
     Ok(json!({
         "name": name, "size": store.statistics().size, "fields": store.len()?, "orphan": store.is_orphan()?,
-        "lifetime": store.lifetime().to_string(), "processes": processes, "error": null,
+        "lifetime": store.lifetime(), "processes": store.participants()?, "error": null,
     }))
 }

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use std::{io, thread};
 
-use structstore::binding_support::without_hooks;
+use structstore::binding_support::Thread;
 
 #[derive(Clone, Default)]
 pub(crate) struct Threads(Arc<AtomicUsize>);
@@ -20,15 +20,15 @@ impl Drop for Counted {
 }
 
 impl Threads {
-    /// Starts a thread that is none of a language runtime's.
+    /// Starts a thread.
     pub(crate) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> io::Result<()> {
         self.0.fetch_add(1, Ordering::SeqCst);
         let counted = Counted(self.clone());
         let run = move || {
             let _counted = counted;
-            without_hooks(run);
+            run();
         };
-        thread::Builder::new().name(format!("structstore-{name}")).spawn(run).map(drop)
+        Thread::start(name, run).map(drop)
     }
 
     /// Waits until all have ended, but not longer.

@@ -2,12 +2,14 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, sync_channel};
-use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use parking_lot::Mutex;
+
 use crate::feed::Feed;
-use crate::inbox::{Inbox, lock};
+use crate::inbox::Inbox;
 use crate::message::Out;
 use crate::session::Session;
 use crate::settings::{Options, Settings};
@@ -113,7 +115,7 @@ impl Page {
 
     /// The next message for the page; `None` after a timeout, or if the viewer has ended.
     pub fn receive(&self, timeout: Duration) -> Option<Out> {
-        lock(&self.receive).recv_timeout(timeout).ok()
+        self.receive.lock().recv_timeout(timeout).ok()
     }
 
     /// Ends the page.

@@ -4,10 +4,11 @@
 //! and the chunk that holds the field is leased by the store. So neither type nor limits change (`lent_to`, `pinned_by`), nothing but a forced removal takes
 //! the struct away, and after one the memory is that of the references alone.
 
-use super::{Declaration, Declaring, Parts, Struct, StructExt};
+use super::{Declaration, Declaring, Parts, StructExt};
 use crate::access::{Access, Handle, Located, Part};
 use crate::arena::lease::{Lease, pin_of};
 use crate::error::{Error, ErrorKind, Result};
+use crate::handle::Struct;
 use crate::key::Key;
 use crate::lock::Mode;
 use crate::node::meta::refuse_slot;

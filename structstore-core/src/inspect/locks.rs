@@ -1,5 +1,7 @@
 //! Which threads hold locks, for tools that look into a store.
 
+use std::fmt;
+
 use crate::access::Access;
 use crate::arena::Arena;
 use crate::arena::layout::{Participant, Seat};
@@ -23,6 +25,7 @@ use crate::sync::Ordering;
 /// let locks = store.locks()?;
 /// let lock = locks.iter().find(|lock| lock.path == "camera").unwrap();
 /// assert_eq!((lock.mode, lock.pid, lock.granted), (LockMode::Tree, std::process::id(), true));
+/// assert_eq!(lock.mode.to_string(), "exclusive");
 /// drop(guard);
 /// # Ok::<(), structstore::Error>(())
 /// ```
@@ -55,6 +58,17 @@ pub enum LockMode {
     Node,
     /// The structure and everything below it, for changing: of a write guard, or an operation.
     Tree,
+}
+
+/// `shared`, `exclusive`, or `exclusive, of its own fields`.
+impl fmt::Display for LockMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            LockMode::Shared => "shared",
+            LockMode::Node => "exclusive, of its own fields",
+            LockMode::Tree => "exclusive",
+        })
+    }
 }
 
 impl Struct {

@@ -12,6 +12,7 @@ pub mod as_array;
 mod deserializer;
 mod error;
 mod fields;
+mod inspect;
 mod key;
 mod pieces;
 mod serializer;

@@ -1,28 +1,33 @@
-//! Bindings, and the guards that lend what they bind.
+//! Bindings: the fields of Rust structs in a store.
+
+mod bound;
+mod guards;
+mod within;
+
+pub use guards::{BindingMut, BindingRef};
 
 use std::any::type_name;
-use std::cell::Cell;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::binder::declare_part;
-use super::{Assignment, Binder, Created, Field, Fields, Lender, Schema, SlotRef, evolve};
-use crate::access::{Access, Handle, Hold, Located, Scope};
+use super::{Assignment, Created, Field, Fields, Lender, SlotRef, evolve};
+use crate::access::{Access, Handle, Located, Scope};
 use crate::arena::Arena;
-use crate::arena::layout::Slot;
 use crate::edit;
 use crate::error::{Error, ErrorKind, Result};
-use crate::handle::{Outcome, Pin, Struct, StructMut, StructRef, Within};
+use crate::handle::{Outcome, Pin, Struct, Within};
 use crate::journal::{Operation, lies_within};
 use crate::key::Key;
 use crate::lock::{Mode, NodeId, Wait, generation};
-use crate::node::{self, Raw};
+use crate::node;
 use crate::ops;
 use crate::store::StructStore;
-use crate::sync::{AtomicU64, Ordering};
+use crate::sync::Ordering;
 use crate::value::{Kind, Value, wrong_kind};
+use bound::{Bound, Unbound, slot_of};
 
 /// A Rust struct's fields bound to a struct in a store, local or shared; made by [`Struct::bind`].
 ///
@@ -178,91 +183,6 @@ fn not_plain(error: Error) -> Error {
     }
 }
 
-/// What binding a struct has found and made.
-struct Bound<T: Field> {
-    place: T::Place,
-    pin: Pin,
-    created: Vec<Created>,
-}
-
-/// Why a struct was not bound.
-enum Unbound {
-    /// It is of an older version of the type.
-    Older,
-    Error(Error),
-}
-
-impl Unbound {
-    fn into_error(self) -> Error {
-        match self {
-            Unbound::Older => Error::new(ErrorKind::OtherVersion),
-            Unbound::Error(error) => error,
-        }
-    }
-}
-
-impl<T: Field> Bound<T> {
-    /// In one operation; in a second one, if something that is there lacks fields.
-    fn of(
-        access: &impl Access,
-        handle: &Handle,
-        defaults: &Value<'_>,
-        widen: bool,
-    ) -> Result<Bound<T>, Unbound> {
-        let slot = slot_of(handle);
-        let slot = SlotRef { slot: &slot, parent: None };
-        let (incomplete, older) = (Cell::new(false), Cell::new(false));
-        let bind = |schema: Option<&Schema>| {
-            access.change(Mode::Tree, |operation, node| {
-                if let Some(own) = &T::VERSION {
-                    older.set(evolve::is_older(operation, node, own, T::MIGRATES)?);
-                    if older.get() {
-                        return Err(Error::new(ErrorKind::OtherVersion));
-                    }
-                }
-                let created = match schema {
-                    Some(schema) => evolve::complete(operation, slot.slot, schema)?,
-                    None => Vec::new(),
-                };
-                let binder = Binder::new(operation, defaults, widen);
-                let binder = binder.noticing(schema.is_none().then_some(&incomplete));
-                let place = binder.resolve_slot::<T>(slot)?;
-                match incomplete.get() && schema.is_none() {
-                    true => Err(Error::new(ErrorKind::NotFound)),
-                    false => Ok(Bound { place, pin: Pin::if_there_is_room(handle)?, created }),
-                }
-            })
-        };
-        let bound = match bind(None) {
-            Err(_) if incomplete.get() => bind(Some(&T::schema())),
-            bound => bound,
-        };
-        bound.map_err(|error| if older.get() { Unbound::Older } else { Unbound::Error(error) })
-    }
-
-    /// Without changing anything.
-    fn reading(handle: &Handle) -> Result<Bound<T>> {
-        let slot = slot_of(handle);
-        let slot = SlotRef { slot: &slot, parent: None };
-        // Whole, where a lock is to be had.
-        let _held = match handle.arena().writable() {
-            true => Some(handle.lock(Mode::Shared, &Wait::FOREVER).at(handle)?),
-            false => None,
-        };
-        let place = handle.read(|arena, node| {
-            T::VERSION.iter().try_for_each(|own| evolve::refuse_other_version(arena, node, own))?;
-            Binder::reading(arena).resolve_slot::<T>(slot)
-        });
-        Ok(Bound { place: place?, pin: Pin::if_there_is_room(handle)?, created: Vec::new() })
-    }
-}
-
-/// A slot that names the struct of a handle.
-fn slot_of(handle: &Handle) -> Slot {
-    let raw = Raw::node(Kind::Struct, handle.id());
-    Slot { tag: AtomicU64::new(raw.tag), payload: AtomicU64::new(raw.payload) }
-}
-
 impl<T: Field> Binding<T> {
     fn lender(&self) -> Lender<'_> {
         Lender { store: self.handle.store() }
@@ -295,7 +215,7 @@ impl<T: Field> Binding<T> {
     #[inline(always)]
     fn exclusive(&self, wait: &Wait) -> Result<BindingMut<'_, T>> {
         match self.guard(Mode::Tree, wait) {
-            Ok(held) => Ok(BindingMut { binding: self, held, not_send: PhantomData }),
+            Ok(held) => Ok(BindingMut::new(self, held)),
             Err(error) => Err(not_plain(error)),
         }
     }
@@ -331,7 +251,7 @@ impl<T: Field> Binding<T> {
     #[inline(always)]
     fn shared(&self, wait: &Wait) -> Result<BindingRef<'_, T>> {
         match self.guard(Mode::Shared, wait) {
-            Ok(held) => Ok(BindingRef { binding: self, held, copy: None, not_send: PhantomData }),
+            Ok(held) => Ok(BindingRef::new(self, held, None)),
             Err(error) => self.shared_otherwise(error, wait),
         }
     }
@@ -345,7 +265,7 @@ impl<T: Field> Binding<T> {
                 None => (self.guard(Mode::Shared, wait), None),
             };
             match held {
-                Ok(held) => return Ok(BindingRef { binding: self, held, copy, not_send: PhantomData }),
+                Ok(held) => return Ok(BindingRef::new(self, held, copy)),
                 Err(again) => error = again,
             }
         }
@@ -706,271 +626,5 @@ impl<T: Field> Binding<T> {
 impl<T: Fields> fmt::Debug for Binding<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Binding<{}>({})", type_name::<T>(), self.handle.path().shown())
-    }
-}
-
-impl<T: Fields> fmt::Debug for BindingMut<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BindingMut<{}>({})", type_name::<T>(), self.binding.handle.path().shown())
-    }
-}
-
-impl<T: Fields> fmt::Debug for BindingRef<'_, T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "BindingRef<{}>({})", type_name::<T>(), self.binding.handle.path().shown())
-    }
-}
-
-impl<H: Hold> StructMut<'_, H> {
-    /// The fields of a binding of this struct or of one below it, through this guard: also in a transaction, and together with
-    /// fields that the binding does not know.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidArgument`] for a binding of another struct, and as [`Binding::write`].
-    ///
-    /// ```
-    /// use structstore::StructStore;
-    ///
-    /// #[derive(StructStore)]
-    /// struct Settings {
-    ///     num: i32,
-    /// }
-    ///
-    /// let store = StructStore::new();
-    /// let settings = store.bind::<Settings>()?;
-    /// let mut guard = store.write()?;
-    /// *guard.fields_of(&settings)?.num += 1;
-    /// guard.set("undeclared", 1)?;
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    pub fn fields_of<T: Field>(&mut self, binding: &Binding<T>) -> Result<T::Mut<'_>> {
-        let access = &self.locked;
-        binding.expect_within(access.arena(), access.id())?;
-        let lender = Lender { store: access.store() };
-        // SAFETY: held exclusively for as long as self; `&mut self` keeps this guard from lending anything else.
-        let lent = unsafe { lender.lend_mut::<T>(binding.handle.id().index, &binding.place) };
-        lent.at(&binding.handle)
-    }
-}
-
-impl<H: Hold> StructRef<'_, H> {
-    /// The fields of a binding of this struct or of one below it, through this guard.
-    ///
-    /// # Errors
-    ///
-    /// [`ErrorKind::InvalidArgument`] for a binding of another struct; [`ErrorKind::Leased`] if views of an array among the fields
-    /// exist, because it may change through them at any time.
-    pub fn fields_of<T: Field>(&self, binding: &Binding<T>) -> Result<T::Ref<'_>> {
-        let access = &self.locked;
-        binding.expect_within(access.arena(), access.id())?;
-        let lender = Lender { store: access.store() };
-        T::check(&binding.place, lender, false).at(&binding.handle)?;
-        // SAFETY: checked, and held for as long as self.
-        Ok(unsafe { T::lend(&binding.place, lender) })
-    }
-}
-
-/// A bound struct that is held exclusively.
-///
-/// ```
-/// use structstore::StructStore;
-///
-/// #[derive(StructStore)]
-/// struct Settings {
-///     num: i32,
-///     name: String,
-/// }
-///
-/// let store = StructStore::new();
-/// let settings = store.bind::<Settings>()?;
-/// let mut guard = settings.write()?;
-/// let mut fields = guard.fields_mut();
-/// *fields.num += 1;
-/// fields.name.set("arm")?;
-/// // This thread holds it: only the guard may operate on it.
-/// assert!(store.set("num", 5).is_err());
-/// drop(guard);
-/// store.set("num", 5)?;
-/// # Ok::<(), structstore::Error>(())
-/// ```
-pub struct BindingMut<'b, T: Field> {
-    binding: &'b Binding<T>,
-    held: Scope<'b>,
-    not_send: PhantomData<*mut ()>,
-}
-
-impl<T: Field> BindingMut<'_, T> {
-    /// The fields, as references into the store, for as long as the guard is borrowed.
-    #[inline]
-    pub fn fields_mut(&mut self) -> T::Mut<'_> {
-        // SAFETY: checked when the lock was taken, which lasts for as long as self; `&mut self` keeps the fields
-        // from being lent twice.
-        unsafe { T::lend_mut(&self.binding.place, self.binding.lender()) }
-    }
-
-    /// The fields for reading, for as long as the guard is borrowed.
-    #[inline]
-    pub fn fields(&self) -> T::Ref<'_> {
-        // SAFETY: as above; `&self` excludes `fields_mut`.
-        unsafe { T::lend(&self.binding.place, self.binding.lender()) }
-    }
-}
-
-impl<T: Field> BindingMut<'_, T> {
-    /// Whether a process died while it held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
-    pub fn recovered(&self) -> bool {
-        self.held.recovered()
-    }
-}
-
-/// A bound struct that is held for reading.
-///
-/// ```
-/// use structstore::StructStore;
-///
-/// #[derive(StructStore)]
-/// struct Settings {
-///     num: i32,
-///     name: String,
-/// }
-///
-/// let store = StructStore::new();
-/// let settings = store.bind::<Settings>()?;
-/// let guard = settings.read()?;
-/// let fields = guard.fields();
-/// assert_eq!((*fields.num, fields.name.as_str()?), (0, ""));
-/// # Ok::<(), structstore::Error>(())
-/// ```
-pub struct BindingRef<'b, T: Field> {
-    binding: &'b Binding<T>,
-    held: Scope<'b>,
-    /// What is lent where the fields are no longer of the type that was bound: a copy in a store of its own.
-    copy: Option<Box<Binding<T>>>,
-    not_send: PhantomData<*mut ()>,
-}
-
-impl<T: Field> BindingRef<'_, T> {
-    /// The fields, as references into the store, for as long as the guard is borrowed.
-    #[inline]
-    pub fn fields(&self) -> T::Ref<'_> {
-        let binding = self.copy.as_deref().unwrap_or(self.binding);
-        // SAFETY: checked when the lock was taken, which lasts for as long as self. Nobody else has the copy.
-        unsafe { T::lend(&binding.place, binding.lender()) }
-    }
-}
-
-impl<T: Field> BindingRef<'_, T> {
-    /// Whether a process died while it held this exclusively; see [`StructRef::recovered`](crate::guard::StructRef::recovered).
-    pub fn recovered(&self) -> bool {
-        self.held.recovered()
-    }
-}
-
-impl<T: Field> Within<'_, Binding<T>> {
-    /// As [`Binding::write`].
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn write(&self) -> Result<BindingMut<'_, T>> {
-        self.of.exclusive(&self.wait())
-    }
-
-    /// As [`Binding::read`].
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn read(&self) -> Result<BindingRef<'_, T>> {
-        self.of.shared(&self.wait())
-    }
-
-    /// As [`Binding::with_mut`].
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    ///
-    /// ```
-    /// use std::time::Duration;
-    /// use structstore::{ErrorKind, StructStore};
-    ///
-    /// #[derive(StructStore)]
-    /// struct Limits {
-    ///     high: f64,
-    /// }
-    ///
-    /// let limits = StructStore::new().bind::<Limits>()?;
-    /// // For a loop that must not wait.
-    /// let now = limits.within(Duration::ZERO);
-    /// match now.with_mut(|limits| *limits.high += 1.0) {
-    ///     Err(error) if error.kind() == ErrorKind::LockTimeout => {} // try again in the next cycle
-    ///     other => other?,
-    /// }
-    /// assert_eq!(now.load()?.high, 1.0);
-    /// # Ok::<(), structstore::Error>(())
-    /// ```
-    #[inline]
-    pub fn with_mut<O: Outcome>(&self, change: impl FnOnce(T::Mut<'_>) -> O) -> Result<O::Value> {
-        change(self.write()?.fields_mut()).into_result()
-    }
-
-    /// As [`Binding::with`].
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    #[inline]
-    pub fn with<R>(&self, read: impl FnOnce(T::Ref<'_>) -> R) -> Result<R> {
-        Ok(read(self.read()?.fields()))
-    }
-
-    /// As [`Binding::load`].
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn load(&self) -> Result<T> {
-        let binding = self.of;
-        let wait = self.wait();
-        let own = binding.handle.own().at(&binding.handle)?;
-        if T::SLOTS_ONLY && !own.exclusive {
-            let now = || {
-                binding.handle.read_now(|_, _| T::load(&binding.place, binding.lender())).at(&binding.handle)
-            };
-            let mut loaded = now()?;
-            // Where there is no lock to be had.
-            while loaded.is_err() && !binding.handle.arena().writable() {
-                wait.check().at(&binding.handle)?;
-                std::thread::yield_now();
-                loaded = now()?;
-            }
-            if let Ok(loaded) = loaded {
-                return Ok(loaded);
-            }
-        }
-        let held = binding.lock(Mode::Shared, &wait)?;
-        match T::load(&binding.place, binding.lender()) {
-            Ok(loaded) => Ok(loaded),
-            Err(error) => {
-                let loaded = binding.load_otherwise(error);
-                drop(held);
-                loaded
-            }
-        }
-    }
-
-    /// As [`Binding::transaction`].
-    ///
-    /// # Errors
-    ///
-    /// In addition, [`ErrorKind::LockTimeout`].
-    pub fn transaction<R, E: From<Error>>(
-        &self,
-        change: impl FnOnce(T::Mut<'_>) -> Result<R, E>,
-    ) -> Result<R, E> {
-        let handle = Struct::from_handle(self.of.handle.clone());
-        handle.transact(&self.wait(), |held| change(held.fields_of(self.of)?))
     }
 }

@@ -1,28 +1,35 @@
 //! A recording as it is read.
 
+mod look;
+mod scan;
+mod topic;
+
+pub(crate) use look::Look;
+pub(crate) use topic::{Entry, StreamType};
+pub use topic::{Source, Topic};
+
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::ffi::OsStr;
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path as FilePath, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-use mcap::records::{ChunkHeader, MessageHeader, MessageIndex, Metadata, Record, op};
-use mcap::{Channel, Summary};
+use mcap::Summary;
+use mcap::records::{MessageHeader, Metadata, Record, op};
 use memmap2::Mmap;
-use structstore::binding_support::within;
-use structstore::guard::StructMut;
-use structstore::path::{Path, Step};
-use structstore::{DType, Struct, StructStore, Value};
+use parking_lot::Mutex;
+use structstore::path::Path;
+use structstore::{Struct, StructStore, Value};
 
-use crate::decode::{self, SampleSize, Spec};
+use crate::decode;
 use crate::error::{Error, Result};
-use crate::file::{MARKS, METADATA, NUMBER, ONLY, PATH, RECORDING, SOURCE, STATE, STORE};
-use crate::records::{self, Channels, Damage, Frames, TOO_MANY_CHANNELS, Visitor};
+use crate::file::{METADATA, NUMBER, RECORDING, STATE, STORE};
+use crate::records::{self, Frames};
 use crate::series::Series;
-use crate::value::inner;
 use crate::write::{further, numbered};
+use look::Failed;
+use scan::Scan;
 
 /// A recording in a file.
 ///
@@ -53,113 +60,11 @@ struct About {
     part: Option<(String, u32)>,
 }
 
-/// What is recorded of one struct, array or stream. A field that has changed its kind makes another topic of the same name.
-#[derive(Debug)]
-pub struct Topic {
-    /// The name in the file.
-    pub name: String,
-    /// The path in the store.
-    pub path: Path,
-    /// What it is of.
-    pub source: Source,
-    /// How many messages it has.
-    pub messages: u64,
-    pub(crate) spec: Spec,
-    pub(crate) stream: Option<StreamType>,
-    /// Of a struct that was recorded in part: which fields were.
-    only: Option<Vec<String>>,
-}
-
-/// What a topic is of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
-    /// The values of a struct, at each look at which one of them had changed.
-    Struct,
-    /// An array, at each look at which it had changed.
-    Array,
-    /// All samples of a stream.
-    Stream,
-    /// Remarks.
-    Marks,
-}
-
-#[derive(Clone, Debug)]
-pub(crate) struct StreamType {
-    pub(crate) dtype: DType,
-    pub(crate) shape: Vec<usize>,
-    pub(crate) depth: u64,
-    pub(crate) size: SampleSize,
-}
-
 /// A whole state in the file, as an attachment.
 struct State {
     time: u64,
     /// The place of the attachment.
     offset: u64,
-}
-
-/// One message.
-#[derive(Clone, Copy)]
-pub(crate) struct Entry<'t, 'm> {
-    pub(crate) time: u64,
-    pub(crate) topic: &'t Topic,
-    pub(crate) data: &'m [u8],
-}
-
-/// What has one time: it was so at one moment, and is put into a store in one transaction.
-#[derive(Default)]
-pub(crate) struct Look<'t> {
-    time: u64,
-    messages: Vec<(&'t Topic, Vec<u8>)>,
-    size: usize,
-}
-
-/// The largest look that is read, in bytes of its messages.
-const LARGEST_LOOK: usize = 1 << 30;
-
-impl<'t> Look<'t> {
-    /// Whether a message belongs to it.
-    pub(crate) fn has(&self, entry: &Entry<'_, '_>) -> bool {
-        !self.messages.is_empty() && self.time == entry.time
-    }
-
-    pub(crate) fn add(&mut self, entry: &Entry<'t, '_>) -> Result<(), Failed> {
-        self.time = entry.time;
-        self.size += size_of::<(&Topic, Vec<u8>)>() + entry.data.len();
-        if self.size > LARGEST_LOOK {
-            return Err(Failed::Message(format!("messages of more than {LARGEST_LOOK} bytes at one time")));
-        }
-        self.messages.push((entry.topic, entry.data.to_vec()));
-        Ok(())
-    }
-
-    /// Puts it into a store, and is empty then.
-    pub(crate) fn apply(&mut self, store: &Struct) -> Result<(), Failed> {
-        if self.messages.is_empty() {
-            return Ok(());
-        }
-        let messages = std::mem::take(&mut self.messages);
-        self.size = 0;
-        store.transaction(|root| messages.iter().try_for_each(|(topic, data)| apply(root, topic, data)))
-    }
-}
-
-/// Why a message cannot be put into a store.
-pub(crate) enum Failed {
-    Message(String),
-    Store(structstore::Error),
-}
-
-impl From<structstore::Error> for Failed {
-    fn from(error: structstore::Error) -> Failed {
-        Failed::Store(error)
-    }
-}
-
-impl From<String> for Failed {
-    fn from(message: String) -> Failed {
-        Failed::Message(message)
-    }
 }
 
 impl std::fmt::Debug for Run {
@@ -252,13 +157,7 @@ impl Run {
 
     /// Looks through a recording that was not finished.
     fn scan(&mut self) -> Result<()> {
-        let mut scan = Scan::default();
-        records::each_channel(&self.map, &mut scan);
-        records::each(&self.map, &mut scan);
-        if scan.channels.is_full {
-            return Err(self.damaged(TOO_MANY_CHANNELS));
-        }
-        scan.topics.retain(|_, topic| topic.messages > 0);
+        let scan = Scan::of(&self.map).map_err(|found| self.damaged(found))?;
         (self.topics, self.states, self.span, self.about) = (scan.topics, scan.states, scan.span, scan.about);
         self.missed = Mutex::new(scan.missed);
         Ok(())
@@ -267,7 +166,7 @@ impl Run {
     /// How many chunks of a recording that was not finished could not be read, by now: opening it reads few of them. What they have is left out. A
     /// recording that was finished has none: there, a damaged chunk is an error for whoever reads it.
     pub fn damaged_chunks(&self) -> u64 {
-        self.missed.lock().unwrap_or_else(PoisonError::into_inner).len() as u64
+        self.missed.lock().len() as u64
     }
 
     /// The name of the store that was recorded.
@@ -380,10 +279,8 @@ impl Run {
         };
         match &self.summary {
             None => {
-                let mut missed = BTreeSet::new();
-                let mut span = Span { from, until, visit: &mut visit, missed: &mut missed };
-                records::each(&self.map, &mut span);
-                self.missed.lock().unwrap_or_else(PoisonError::into_inner).append(&mut missed);
+                let mut missed = scan::each_within(&self.map, (from, until), &mut visit);
+                self.missed.lock().append(&mut missed);
             }
             Some(summary) => {
                 for index in &summary.chunk_indexes {
@@ -520,14 +417,13 @@ impl Run {
     ///
     /// [`Error::NotRecorded`] if nothing of that path is recorded, [`Error::Damaged`].
     pub fn series(&self, path: &Path) -> Result<Series> {
-        let of = |topic: &Topic| of_topic(topic, path);
-        if !self.topics.values().any(|topic| of(topic).is_some()) {
+        if !self.topics.values().any(|topic| topic.way(path).is_some()) {
             return Err(Error::NotRecorded(path.clone()));
         }
         let (mut series, start) = (Series::default(), self.start());
-        self.visit((0, u64::MAX), &|topic| of(topic).is_some(), &mut |entry| {
-            let value =
-                read(&entry, of(entry.topic).unwrap_or_default()).map_err(|error| self.damaged(error))?;
+        self.visit((0, u64::MAX), &|topic| topic.way(path).is_some(), &mut |entry| {
+            let way = entry.topic.way(path).unwrap_or_default();
+            let value = entry.value(way).map_err(|error| self.damaged(error))?;
             series.times.push(entry.time.saturating_sub(start) as f64 / 1e9);
             series.values.push(value.unwrap_or(Value::Null));
             Ok(ControlFlow::Continue(()))
@@ -550,225 +446,10 @@ fn overlaps(chunks: &[(u64, u64)]) -> bool {
     matches!(chunks, [(start, length), (next, _)] if start.saturating_add(*length) > *next)
 }
 
-/// What is found in a recording that was not finished.
-#[derive(Default)]
-struct Scan {
-    channels: Channels,
-    topics: HashMap<u16, Topic>,
-    states: Vec<State>,
-    span: Option<(u64, u64)>,
-    about: About,
-    missed: BTreeSet<u64>,
-}
-
-impl Scan {
-    fn count(&mut self, channel: u16, time: u64) {
-        if let Some(topic) = self.topics.get_mut(&channel) {
-            topic.messages += 1;
-            let (start, end) = self.span.unwrap_or((time, time));
-            self.span = Some((start.min(time), end.max(time)));
-        }
-    }
-}
-
-impl Visitor for Scan {
-    /// Its messages are counted without it, if it says nothing new of channels.
-    fn wants(&mut self, _: &ChunkHeader, indexes: Option<&[MessageIndex]>) -> bool {
-        let is_known = |index: &MessageIndex| self.channels.get(index.channel_id).is_some();
-        // A chunk without indexes may have messages all the same: other programs leave them out.
-        let known = indexes.filter(|indexes| !indexes.is_empty() && indexes.iter().all(is_known));
-        let Some(indexes) = known else { return true };
-        for index in indexes {
-            index.records.iter().for_each(|entry| self.count(index.channel_id, entry.log_time));
-        }
-        false
-    }
-
-    fn visit(&mut self, record: Record<'_>, offset: u64) -> ControlFlow<()> {
-        match record {
-            Record::Schema { header, data } => self.channels.add_schema(header, &data),
-            Record::Channel(channel) => {
-                let id = channel.id;
-                self.channels.add_channel(channel);
-                if let (Some(channel), false) = (self.channels.get(id), self.topics.contains_key(&id)) {
-                    self.topics.extend(Topic::new(&channel).map(|topic| (id, topic)));
-                }
-            }
-            Record::Message { header, .. } => self.count(header.channel_id, header.log_time),
-            Record::Attachment { header, .. } if header.name == STATE => {
-                self.states.push(State { time: header.log_time, offset });
-            }
-            Record::Metadata(metadata) if metadata.name == METADATA => self.about = About::new(&metadata),
-            _ => {}
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn miss(&mut self, damage: Damage) {
-        note(damage, &mut self.missed);
-    }
-}
-
-/// Takes note of a chunk that cannot be read.
-fn note(damage: Damage, missed: &mut BTreeSet<u64>) {
-    if damage.is_chunk {
-        missed.insert(damage.offset);
-    }
-}
-
-/// Visits the messages of a span of time, in a recording that was not finished.
-struct Span<'v> {
-    from: u64,
-    until: u64,
-    visit: &'v mut dyn FnMut(Record<'_>) -> ControlFlow<()>,
-    missed: &'v mut BTreeSet<u64>,
-}
-
-impl Visitor for Span<'_> {
-    fn wants(&mut self, chunk: &ChunkHeader, _: Option<&[MessageIndex]>) -> bool {
-        chunk.message_end_time >= self.from && chunk.message_start_time <= self.until
-    }
-
-    fn visit(&mut self, record: Record<'_>, _: u64) -> ControlFlow<()> {
-        (self.visit)(record)
-    }
-
-    fn miss(&mut self, damage: Damage) {
-        note(damage, self.missed);
-    }
-}
-
-impl Topic {
-    fn new(channel: &Arc<Channel<'_>>) -> Option<Topic> {
-        let told = |name: &str| channel.metadata.get(name);
-        let source = match told(SOURCE)?.as_str() {
-            "struct" => Source::Struct,
-            "array" => Source::Array,
-            "stream" => Source::Stream,
-            "marks" if channel.topic == MARKS => Source::Marks,
-            _ => return None,
-        };
-        let schema = channel.schema.as_ref().and_then(|schema| serde_json::from_slice(&schema.data).ok());
-        let stream = || {
-            let itemsize = told("structstore.itemsize")?.parse().ok()?;
-            let dtype = DType::from_descr(told("structstore.dtype")?, itemsize).ok()?;
-            let depth = told("structstore.depth")?.parse().ok()?;
-            let shape: Vec<usize> = serde_json::from_str(told("structstore.shape")?).ok()?;
-            Some(StreamType { size: SampleSize::new(&dtype, &shape), dtype, shape, depth })
-        };
-        Some(Topic {
-            name: channel.topic.clone(),
-            path: told(PATH)?.parse().ok()?,
-            source,
-            messages: 0,
-            spec: schema.map_or(Spec::Unknown, |schema| Spec::new(&schema, 0)),
-            stream: (source == Source::Stream).then(stream).flatten(),
-            only: told(ONLY).and_then(|names| serde_json::from_str(names).ok()),
-        })
-    }
-}
-
 impl About {
     fn new(metadata: &Metadata) -> About {
         let told = |name: &str| metadata.metadata.get(name);
         let number = told(NUMBER).and_then(|number| number.parse().ok());
         About { store: told(STORE).cloned(), part: told(RECORDING).cloned().zip(number) }
-    }
-}
-
-/// What a path means in the messages of a topic: the whole message, or a way into it.
-fn of_topic<'p>(topic: &Topic, path: &'p Path) -> Option<&'p [Step]> {
-    let rest =
-        path.starts_with(&topic.path).then(|| path.steps().get(topic.path.steps().len()..)).flatten()?;
-    match (topic.source, rest) {
-        // One field, and what is in a list.
-        (Source::Struct, [Step::Name(name), ..]) => {
-            matches!(&topic.spec, Spec::Struct(fields) if fields.contains_key(&**name)).then_some(rest)
-        }
-        (Source::Array, []) | (Source::Stream, _) => Some(rest),
-        _ => None,
-    }
-}
-
-/// What a message has at a way into it.
-fn read(entry: &Entry<'_, '_>, way: &[Step]) -> std::result::Result<Option<Value<'static>>, String> {
-    let whole = match (entry.topic.source, &entry.topic.stream) {
-        (Source::Struct, _) => {
-            let Some(Step::Name(name)) = way.first() else { return Ok(None) };
-            let field = decode::field(entry.data, name, entry.topic.spec.field(name))?;
-            return Ok(field.and_then(|field| inner(field, way.get(1..).unwrap_or_default())));
-        }
-        (Source::Array, _) => Value::Array(decode::of_array(entry.data)?),
-        // A number of a record: the rest of it is not looked at.
-        (Source::Stream, Some(StreamType { dtype, shape, .. }))
-            if let ([Step::Name(name)], [], true) = (way, shape.as_slice(), dtype.is_structured())
-                && let spec @ Spec::Number(_) = entry.topic.spec.field(name) =>
-        {
-            return decode::field(entry.data, name, spec);
-        }
-        (_, Some(stream)) => sample(entry, stream)?,
-        _ => return Ok(None),
-    };
-    Ok(inner(whole, way))
-}
-
-/// The value of a sample.
-fn sample(entry: &Entry<'_, '_>, stream: &StreamType) -> std::result::Result<Value<'static>, String> {
-    let bytes = sample_bytes(entry, stream)?;
-    let value =
-        structstore::stream::StreamValue::new(stream.dtype.clone(), &stream.shape, stream.depth.max(1));
-    Ok(value.map_err(|error| error.to_string())?.sample(&bytes).into_owned())
-}
-
-/// The bytes of a sample.
-pub(crate) fn sample_bytes(
-    entry: &Entry<'_, '_>,
-    stream: &StreamType,
-) -> std::result::Result<Vec<u8>, String> {
-    let named = |error: String| format!("{}: {error}", entry.topic.name);
-    let size = stream.size.checked(&stream.dtype, entry.data.len()).map_err(named)?;
-    if !stream.shape.is_empty() {
-        let array = decode::of_array(entry.data).map_err(named)?;
-        return match array.data().len() {
-            found if found as u64 == size => Ok(array.data().to_vec()),
-            found => Err(named(format!("found a sample of {found} bytes, expected {size}"))),
-        };
-    }
-    let message = serde_json::from_slice::<Value<'static>>(entry.data);
-    let message = message.map_err(|error| named(error.to_string()))?;
-    let message = structstore::binding_support::from_document(message);
-    let message = message.map_err(|error| named(error.to_string()))?;
-    decode::packed(&stream.dtype, &message).map_err(named)
-}
-
-/// Puts what a message says into a store.
-fn apply(root: &mut StructMut<'_>, topic: &Topic, data: &[u8]) -> Result<(), Failed> {
-    match topic.source {
-        Source::Struct => {
-            let message = decode::of_struct(data, &topic.spec)?;
-            within(root, topic.path.steps(), &mut |part| {
-                let stays = |name: &str| {
-                    message.fields.iter().any(|(field, _)| field == name)
-                        || message.parts.iter().any(|(field, _)| field == name)
-                        || topic.only.as_ref().is_some_and(|only| !only.iter().any(|field| field == name))
-                };
-                for name in part.names()?.iter().filter(|name| !stays(name)) {
-                    part.delete_forced(&**name)?;
-                }
-                for (name, kind) in message.parts.iter().filter(|(_, kind)| kind == "struct") {
-                    let is_there = part.kind(&**name).is_ok_and(|found| found.name() == kind);
-                    if !is_there {
-                        part.set(&**name, Value::Struct(Vec::new()))?;
-                    }
-                }
-                Ok(part.update(message.fields.iter().map(|(name, value)| (name.as_str(), value)))?)
-            })
-        }
-        Source::Array => {
-            let array = decode::of_array(data)?;
-            let Some((Step::Name(name), above)) = topic.path.steps().split_last() else { return Ok(()) };
-            within(root, above, &mut |part| Ok(part.set(&**name, &array)?))
-        }
-        Source::Stream | Source::Marks => Ok(()),
     }
 }
