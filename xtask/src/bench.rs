@@ -45,7 +45,15 @@ fn record(workspace: &Workspace) -> Result {
 /// What a mirror costs. It takes minutes to build, also without optimizing all of it at once, and so is not among the others.
 fn mirror(workspace: &Workspace) -> Result {
     let mut bench = workspace.cargo();
-    bench.args(["bench", "--locked", "--profile", "tested", "-p", "structstore-mirror", "--bench", "mirror"]);
+    bench.args([
+        "bench",
+        "--locked",
+        "--config",
+        "profile.bench.lto=false",
+        "--config",
+        "profile.bench.codegen-units=16",
+    ]);
+    bench.args(["-p", "structstore-mirror", "--bench", "mirror"]);
     step::run(&mut bench)
 }
 

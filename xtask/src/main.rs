@@ -13,6 +13,7 @@ mod licences;
 mod order;
 mod page;
 mod peers;
+mod programs;
 mod py;
 mod ratios;
 mod release;
@@ -86,6 +87,8 @@ fn run() -> Result {
             "release" => release::run(&workspace, rest),
             "page" => page::Page::new(&workspace).build(),
             "py" => py::run(&workspace, rest),
+            // What Cargo runs tests by.
+            "defer" => programs::defer(rest),
             "help" | "-h" | "--help" => {
                 println!("{}", help());
                 Ok(())

@@ -9,6 +9,7 @@ use crate::docs;
 use crate::install;
 use crate::order;
 use crate::page::Page;
+use crate::programs;
 use crate::release;
 use crate::step::{self, Result, Steps};
 use crate::venv::{PYTHON_FOR_TESTS, Venv};
@@ -113,8 +114,9 @@ const STEPS: [Step; 17] = [
     Step::new("page", "the page of the live viewer, and its unit tests", page),
     Step::new("clippy", "lints, in every target", clippy),
     Step::new("python", "the wheel, built and installed", python),
-    Step::new("rust", "tests in Rust, and across languages", rust)
-        .sampled("damage that check finds, damage and the tool, what must not compile, the soak"),
+    Step::new("rust", "tests in Rust, and across languages", rust).sampled(
+        "damage that check finds, damage beside others, damage and the tool, what must not compile, the soak",
+    ),
     Step::new("deaths", "a death at stores to shared memory", deaths).sampled("deaths"),
     Step::new("hostile", "stores with words changed", hostile).sampled("hostile bytes"),
     Step::new("doc", "documentation", doc),
@@ -192,17 +194,31 @@ fn python(_: &Workspace, venv: &Venv<'_>, _: Extent) -> Result {
 
 fn rust(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
     let python = venv.python_with_wheel()?;
-    let run = |args: &[&str]| {
+    let cargo = |args: &[&str]| {
         let mut tests = workspace.cargo();
-        extent.tell(tests.args(["test", "--locked"]).args(args));
-        step::run(tests.env(PYTHON_FOR_TESTS, python))
+        extent.tell(tests.args(["test", "--locked"]).args(args)).env(PYTHON_FOR_TESTS, python);
+        tests
     };
     match extent {
-        Extent::Sample => run(&["--features", FEATURES]),
+        Extent::Sample => {
+            // All that is to be built, examples included.
+            step::run(&mut cargo(&["--features", FEATURES, "--no-run", "--quiet"]))?;
+            programs::run(workspace, &mut cargo(&["--features", FEATURES, "--lib", "--bins", "--tests"]))?;
+            step::run(&mut cargo(&["--features", FEATURES, "--doc"]))
+        }
         Extent::Whole => {
-            run(&["-p", "structstore-tests", "--test", "check", "--test", "soak"])?;
-            run(&["-p", "structstore-derive", "--test", "ui"])?;
-            run(&["-p", "structstore-cli", "--test", "hostile"])
+            step::run(&mut cargo(&[
+                "-p",
+                "structstore-tests",
+                "--test",
+                "check",
+                "--test",
+                "neighbour",
+                "--test",
+                "soak",
+            ]))?;
+            step::run(&mut cargo(&["-p", "structstore-derive", "--test", "ui"]))?;
+            step::run(&mut cargo(&["-p", "structstore-cli", "--test", "hostile"]))
         }
     }
 }

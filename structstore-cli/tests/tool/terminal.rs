@@ -202,14 +202,11 @@ fn slow_load_shows_progress() {
 #[test]
 fn clean_asks_for_confirmation() {
     let name = SegmentName::new("asks");
-    let mut child = command(&["run", &name, "--", "cat"]).stdin(Stdio::piped()).spawn().unwrap();
-    eventually("somebody is attached", || {
-        StructStoreShared::options()
-            .observe(true)
-            .read_only(true)
-            .open(&name)
-            .is_ok_and(|store| store.participants().unwrap().len() == 1)
-    });
+    let mut run = command(&["run", &name, "--", "sh", "-c", "echo started; exec cat"]);
+    let mut child = run.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    // Until it executes another program, the command is a copy of `run`, which has the store.
+    let mut started = [0; 8];
+    child.stdout.as_mut().unwrap().read_exact(&mut started).unwrap();
     // The command of the killed `run` ends with its input.
     child.kill().unwrap();
     child.wait().unwrap();

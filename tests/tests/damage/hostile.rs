@@ -115,7 +115,7 @@ fn operations_on_damaged_segments_neither_crash_nor_hang() {
     // Without this, one of the next processes may start in the same clock tick as a dead one, with the next pid: then a pid that is
     // changed by one would name a live process.
     std::thread::sleep(std::time::Duration::from_millis(50));
-    let (processes, slices) = (processes(), sample::part(151, 2));
+    let (processes, slices) = (processes(), sample::part(251, 2));
     for (number, (name, _)) in STORES.iter().enumerate() {
         if chosen.as_ref().is_none_or(|chosen| name.contains(chosen.as_str())) {
             let arguments = (0..processes).map(|child| {

@@ -4,6 +4,7 @@ use std::process::{Child, Command, Stdio};
 
 use structstore::stream::Stream;
 use structstore::{Array, ArrayValue, Cleanup, ErrorKind, Result, StructStore, StructStoreShared, Value};
+use structstore_tests::sample;
 use structstore_tests::words::Words;
 use structstore_tests::{SegmentName, put_specimens};
 
@@ -40,7 +41,8 @@ impl Drop for Neighbour {
 #[test]
 fn scribbling_over_a_live_segment_ends_no_other_process() {
     let number = |name, otherwise| std::env::var(name).map_or(otherwise, |text| text.parse().unwrap());
-    let (segments, first) = (number("STRUCTSTORE_SEGMENTS", 10), number("STRUCTSTORE_SEED", 1));
+    let (segments, first) =
+        (number("STRUCTSTORE_SEGMENTS", sample::part(4, 20)), number("STRUCTSTORE_SEED", 1));
     let (mut changed, mut rounds) = (0, 0);
     for seed in first..first + segments {
         let segment = SegmentName::new("neighbour");
