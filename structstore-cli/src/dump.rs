@@ -9,7 +9,7 @@ use crate::arguments::{Dump, Format};
 use crate::document::{self, is_standard};
 use crate::failure::{Failure, Result};
 use crate::json;
-use crate::path::{self, kind};
+use crate::path;
 
 pub(crate) fn run(options: &Dump) -> Result<u8> {
     let format = options.format.or_else(|| Format::of(&options.target)).unwrap_or(Format::Snapshot);
@@ -46,7 +46,7 @@ fn snapshot(root: &Struct, options: &Dump) -> Result<Vec<u8>> {
         Item::Struct(part) if options.samples => Ok(part.to_bytes_with_samples()?),
         Item::Struct(part) => Ok(part.to_bytes()?),
         other => {
-            let (found, path) = (kind(&other).name(), path::shown(&options.path));
+            let (found, path) = (other.kind().name(), path::shown(&options.path));
             Err(Failure::Other(format!(
                 "{path}: found {found}, expected a struct: only structs have snapshots; add --format json or yaml"
             )))

@@ -8,7 +8,7 @@ use structstore::{ArrayValue, Error, Item};
 use crate::arguments::Get;
 use crate::document::{self, is_standard};
 use crate::failure::{Failure, Result};
-use crate::path::{self, kind};
+use crate::path;
 use crate::{npy, picture};
 
 pub(crate) fn run(options: &Get, target: &FilePath) -> Result<u8> {
@@ -23,7 +23,7 @@ pub(crate) fn run(options: &Get, target: &FilePath) -> Result<u8> {
             let sample = stream.latest()?;
             Ok(ArrayValue::new(stream.dtype().clone(), stream.shape(), sample.data.as_slice().to_vec())?)
         }
-        other => Err(Error::wrong_type(kind(&other).name(), "array").below(options.path.clone()).into()),
+        other => Err(Error::wrong_type(other.kind().name(), "array").below(options.path.clone()).into()),
     })?;
     let file = match options.npy {
         Some(_) => npy::file(&array),

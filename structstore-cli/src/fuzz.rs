@@ -21,7 +21,7 @@ pub fn command(bytes: &[u8]) {
     }
     for name in store.names().expect("names") {
         let item = store.get::<Item>(&name).expect("a field");
-        let kind = crate::path::kind(&item);
+        let kind = item.kind();
         if let Ok(value) = given::convert(value, &item) {
             assert!(value.kind() == kind || kind == structstore::Kind::Null, "{name}: another type");
             print(&value);

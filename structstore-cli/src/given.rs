@@ -3,7 +3,6 @@
 use structstore::{ArrayValue, DType, Error, Item, Kind, Value};
 
 use crate::failure::{Failure, Result};
-use crate::path::kind;
 use crate::tagged::{self, Unreadable};
 use crate::text::{self, shortened};
 
@@ -28,7 +27,7 @@ pub(crate) fn parse(text: &str) -> Result<Value<'static>> {
 
 /// The value that a string stands for in place of what is there: one of the same type.
 pub(crate) fn convert(text: &str, there: &Item) -> Result<Value<'static>> {
-    let kind = kind(there);
+    let kind = there.kind();
     let expected = |expected: &str| -> Failure {
         Error::wrong_type(format!("`{}`", shortened(text, SHOWN)), expected.to_owned()).into()
     };

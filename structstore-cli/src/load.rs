@@ -9,7 +9,6 @@ use structstore::{ArrayValue, Cleanup, Error, Item, Kind, Struct, StructStoreSha
 use crate::arguments::Load;
 use crate::document::Document;
 use crate::failure::{Failure, Result, is_missing};
-use crate::path::kind;
 use crate::patience::Watched;
 use crate::way::Way;
 
@@ -54,7 +53,7 @@ pub(crate) fn fill(root: &Struct, path: &Path, document: &Document, replace: boo
         }
         (Way::Place(place), Document::Value(value)) => place.set(like(value, Some(&place.get()?))),
         (Way::Place(place), Document::Snapshot(_)) => {
-            let found = kind(&place.get()?).name();
+            let found = place.get()?.kind().name();
             Err(Error::wrong_type(found, "struct").below(path.clone()).into())
         }
     }

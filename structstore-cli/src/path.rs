@@ -1,7 +1,7 @@
 //! What paths lead to.
 
 use structstore::path::{Path, Step};
-use structstore::{Array, Error, ErrorKind, Item, Kind, List, Scalar, Struct, Value};
+use structstore::{Array, Error, ErrorKind, Item, List, Scalar, Struct, Value};
 
 use crate::failure::{Failure, Result};
 use crate::text;
@@ -52,7 +52,7 @@ pub(crate) fn place(found: Item, path: &Path, at: usize) -> Result<Place<'_>> {
         (Item::List(parent), Some(Step::Index(index))) => Ok(Place::Item { parent, index: *index }),
         (found, step) => {
             let expected = if matches!(step, Some(Step::Name(_))) { "struct" } else { "list or array" };
-            Err(Error::wrong_type(kind(&found).name(), expected).below(here).into())
+            Err(Error::wrong_type(found.kind().name(), expected).below(here).into())
         }
     }
 }
@@ -60,20 +60,6 @@ pub(crate) fn place(found: Item, path: &Path, at: usize) -> Result<Place<'_>> {
 /// A path as messages show it.
 pub(crate) fn shown(path: &Path) -> String {
     if path.is_root() { "(root)".to_owned() } else { path.to_string() }
-}
-
-/// What kind of value an item is.
-pub(crate) fn kind(item: &Item) -> Kind {
-    match item {
-        Item::Scalar(scalar) => scalar.kind(),
-        Item::Str(_) => Kind::Str,
-        Item::Bytes(_) => Kind::Bytes,
-        Item::List(_) => Kind::List,
-        Item::Struct(_) => Kind::Struct,
-        Item::Array(_) => Kind::Array,
-        Item::Stream(_) => Kind::Stream,
-        _ => Kind::Null,
-    }
 }
 
 /// A field or an item.

@@ -5,7 +5,7 @@ use structstore::{Error, Item, List};
 use crate::arguments::Push;
 use crate::failure::{Failure, Result};
 use crate::given::{convert, parse};
-use crate::path::{self, Place, kind};
+use crate::path::{self, Place};
 
 pub(crate) fn run(options: &Push) -> Result<u8> {
     let store = options.store.change()?;
@@ -19,7 +19,7 @@ pub(crate) fn run(options: &Push) -> Result<u8> {
             return Ok(0);
         }
         (found, _) => {
-            let found = found.as_ref().map_or("nothing", |item| kind(item).name());
+            let found = found.as_ref().map_or("nothing", |item| item.kind().name());
             return Err(Error::wrong_type(found, "list").below(options.path.clone()).into());
         }
     };

@@ -52,7 +52,7 @@ pub(crate) fn of_path(store: &Struct, path: &Path) -> Result<FieldSchema> {
         }
         place => match place.get()? {
             Item::Struct(found) => Ok(FieldSchema::new(name, Meta::new(), found.schema()?)),
-            item => Ok(FieldSchema::new(name, Meta::new(), Schema::Scalar(path::kind(&item)))),
+            item => Ok(FieldSchema::new(name, Meta::new(), Schema::Scalar(item.kind()))),
         },
     }
 }

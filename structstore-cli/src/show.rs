@@ -10,7 +10,7 @@ use crate::failure::{Failure, Result};
 use crate::item::{brief, newest, value};
 use crate::json;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TEXT, TYPE};
-use crate::path::{self, kind};
+use crate::path;
 use crate::stream;
 use crate::text::{self, plural, quoted};
 use crate::types::{also, tell};
@@ -126,8 +126,8 @@ impl Tree<'_> {
             Item::Array(array) => self.array(array),
             Item::Stream(stream) => self.stream(stream),
             plain => {
-                self.output.styled(TYPE, kind(plain).name());
-                if self.values && kind(plain) != Kind::Null {
+                self.output.styled(TYPE, plain.kind().name());
+                if self.values && plain.kind() != Kind::Null {
                     let style = match plain {
                         Item::Str(_) | Item::Bytes(_) => TEXT,
                         _ => NUMBER,

@@ -11,7 +11,7 @@ use crate::arguments::Stat;
 use crate::failure::{Failure, Result};
 use crate::list::program;
 use crate::output::{BAD, FAINT, HEADING, NAME, NUMBER, Output, PLAIN, TYPE, Table};
-use crate::path::{self, kind, shown};
+use crate::path::{self, shown};
 use crate::patience::Watched;
 use crate::text::{bytes, plural};
 
@@ -21,7 +21,7 @@ const MIRROR: &str = "@mirror";
 pub(crate) fn run(options: &Stat, output: &mut Output) -> Result<u8> {
     let store = options.store.observe()?;
     let Item::Struct(part) = path::find(&store, &options.path)? else {
-        let found = kind(&path::find(&store, &options.path)?).name();
+        let found = path::find(&store, &options.path)?.kind().name();
         return Err(Error::wrong_type(found, "struct").below(options.path.clone()).into());
     };
     let parts = part.usage_by_field()?.into_iter().map(|(name, usage)| {

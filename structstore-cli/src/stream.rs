@@ -30,7 +30,7 @@ fn find(store: &structstore::Struct, path: &Path) -> Result<AnyStream> {
     match path::find(store, path)? {
         Item::Stream(stream) => Ok(stream),
         other => {
-            let found = path::kind(&other).name();
+            let found = other.kind().name();
             Err(Failure::Other(format!("{}: found {found}, expected a stream", path::shown(path))))
         }
     }

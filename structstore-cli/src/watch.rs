@@ -11,7 +11,7 @@ use crate::arguments::Watch;
 use crate::clock::Moment;
 use crate::failure::{Failure, NO, Result};
 use crate::output::{FAINT, NAME, Output};
-use crate::path::{self, kind};
+use crate::path;
 use crate::{item, json, show};
 
 /// How often to look whether the store is still there.
@@ -83,7 +83,7 @@ fn changes(root: &Struct, path: &Path) -> Result<(Changes, Path)> {
         Item::Struct(part) => part.watch()?,
         Item::List(part) => part.watch()?,
         Item::Array(part) => part.watch()?,
-        other => return Err(Failure::Other(format!("{path}: its type changed to {}", kind(other)))),
+        other => return Err(Failure::Other(format!("{path}: its type changed to {}", other.kind().name()))),
     };
     Ok((changes, base))
 }
@@ -108,7 +108,7 @@ fn report(options: &Watch, output: &mut Output, root: &Struct, path: &Path) -> R
     }
     match found {
         Some(item) if options.json => {
-            let kind = kind(&item).name();
+            let kind = item.kind().name();
             // What JSON has not is no reason to stop watching.
             let report = match json::document(&item::value(&item)?, path) {
                 Ok(value) => json!({ "time": now.utc(), "path": name, "type": kind, "value": value }),

@@ -51,8 +51,7 @@ impl Selection {
 
     /// What is to be read after a change of a path: lists as a whole, and the part if what contains it has changed.
     pub(crate) fn of(&self, changed: &Path) -> Option<Path> {
-        let names = changed.steps().iter().take_while(|step| matches!(step, Step::Name(_)));
-        let leaf: Path = names.cloned().collect();
+        let leaf = changed.field();
         if self.has(&leaf) {
             return Some(leaf);
         }

@@ -16,7 +16,6 @@ use crate::error::{Error, Result};
 use crate::options::Arrays;
 use crate::queue::Item;
 use crate::shared::{Shared, TICK};
-use crate::topic;
 
 /// Looks at what changes.
 pub(crate) struct Looks {
@@ -115,7 +114,8 @@ impl Looks {
         let shared = Arc::clone(&self.shared);
         self.batches.report(std::mem::take(&mut self.dirty));
         let wanted = |changed: &[Path]| {
-            let leaves = changed.iter().flat_map(|path| shared.options.within(topic::leaf(path)));
+            // Lists are recorded as a whole.
+            let leaves = changed.iter().flat_map(|path| shared.options.within(path.field()));
             leaves.collect::<BTreeSet<Path>>().into_iter().collect()
         };
         if let Some(batch) = self.batches.wait(timeout, wanted)? {

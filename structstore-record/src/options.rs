@@ -5,7 +5,6 @@ use std::time::Duration;
 use structstore::path::Path;
 
 use crate::condition::Condition;
-use crate::topic;
 
 /// How often the whole state is recorded, at least.
 const STATES: Duration = Duration::from_secs(60);
@@ -128,7 +127,7 @@ impl Options {
     pub(crate) fn complete(mut self) -> Options {
         let condition = self.black_box.as_ref().and_then(|black_box| black_box.condition.as_ref());
         let condition = condition.into_iter().flat_map(Condition::paths);
-        let wanted: Vec<Path> = condition.chain(self.streams.paths()).map(topic::leaf).collect();
+        let wanted: Vec<Path> = condition.chain(self.streams.paths()).map(Path::field).collect();
         let missing = wanted.into_iter().filter(|path| !self.has(path)).collect::<Vec<Path>>();
         self.paths.extend(missing);
         self

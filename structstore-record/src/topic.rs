@@ -33,11 +33,6 @@ fn push(topic: &mut String, character: char) {
     }
 }
 
-/// The struct, or what contains it, that a path leads into a list of: lists are recorded as a whole.
-pub(crate) fn leaf(path: &Path) -> Path {
-    path.steps().iter().take_while(|step| matches!(step, Step::Name(_))).cloned().collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -48,6 +43,5 @@ mod tests {
         assert_eq!(topic(&[]), "/");
         assert_eq!(topic(&["camera", "lenses"]), "/camera/lenses");
         assert_eq!(topic(&["a/b", "100%", "größe", "x\ny"]), "/a%2Fb/100%25/größe/x%0Ay");
-        assert_eq!(leaf(&"a.items[3].x".parse().unwrap()), "a.items");
     }
 }

@@ -162,7 +162,7 @@ impl Line {
             (Some(Found::Value(value)), None) if crate::text::number_of(&value).is_some() => {
                 Ok(Source::Sampled(sampler.line(path, rate)))
             }
-            (Some(found), _) => Err(format!("{path}: {} is not a number", crate::row::kind(&found))),
+            (Some(found), _) => Err(format!("{path}: {} is not a number", found.kind().name())),
         }
     }
 

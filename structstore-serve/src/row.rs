@@ -16,17 +16,6 @@ use crate::tree::Place;
 /// How many samples tell the rate of a stream.
 const RECENT: u64 = 100;
 
-/// The kind of what was found, as rows name it.
-pub(crate) fn kind(found: &Found) -> &'static str {
-    match found {
-        Found::Value(value) => value.kind().name(),
-        Found::Array(_) => "array",
-        Found::Stream(_) => "stream",
-        Found::Struct(_) => "struct",
-        Found::List(_) => "list",
-    }
-}
-
 /// The text of what was found, and whether that is only the beginning.
 pub(crate) fn text(found: &Found) -> (String, bool) {
     match found {
@@ -60,7 +49,7 @@ pub(crate) fn summary(stream: &AnyStream) -> String {
 pub(crate) fn row(place: &Place, found: &Found, meta: &Meta, writable: bool) -> Json {
     let (text, cut) = text(found);
     let mut row = json!({
-        "path": place.path.to_string(), "name": name(&place.path), "level": place.level, "kind": kind(found), "text": text,
+        "path": place.path.to_string(), "name": name(&place.path), "level": place.level, "kind": found.kind().name(), "text": text,
         "writable": writable,
     });
     let mut say = |name: &str, value: Json| row.as_object_mut().map(|row| row.insert(name.to_owned(), value));

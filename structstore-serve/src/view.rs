@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value as Json, json};
-use structstore::Struct;
 use structstore::binding_support::waiting_at_most;
 use structstore::path::Path;
 use structstore::stream::AnyStream;
 use structstore::watch::{Batch, Found};
+use structstore::{Kind, Struct};
 
 use crate::edit::Rights;
 use crate::inbox::Inbox;
@@ -48,7 +48,8 @@ pub(crate) struct View {
 
 /// A row in view, as it was sent.
 struct Seen {
-    kind: &'static str,
+    /// `None` if it could not be read.
+    kind: Option<Kind>,
     text: String,
     /// When it was read.
     time: u64,
@@ -63,13 +64,13 @@ impl Seen {
             Found::Stream(stream) => Some(stream.clone()),
             _ => None,
         };
-        Seen { kind: row::kind(found), text: row::text(found).0, time, row, stream }
+        Seen { kind: Some(found.kind()), text: row::text(found).0, time, row, stream }
     }
 
     /// A row that could not be read: as it was before, if it was there.
     fn unread(before: Option<Seen>, place: &Place) -> Seen {
         let mut seen = before.unwrap_or_else(|| Seen {
-            kind: "",
+            kind: None,
             text: row::UNREADABLE.to_owned(),
             time: 0,
             row: row::unreadable(place),
@@ -130,7 +131,7 @@ impl View {
         self.stale |= known.is_some() && known != count;
         let Some(seen) = self.window.get_mut(&path).filter(|seen| seen.time <= time) else { return };
         match found {
-            Some(found) if row::kind(found) == seen.kind => {
+            Some(found) if Some(found.kind()) == seen.kind => {
                 let (text, _) = row::text(found);
                 if text != seen.text {
                     (seen.text, seen.time) = (text, time);

@@ -262,7 +262,7 @@ def test_a_black_box_is_saved(local: StructStore, tmp_path: Path) -> None:
 
 
 # How often a recorder is killed.
-KILLS = 200 if "STRUCTSTORE_EXHAUSTIVE" in os.environ else 8
+KILLS = 60 if "STRUCTSTORE_EXHAUSTIVE" in os.environ else 4
 
 
 def test_what_a_killed_recorder_leaves_is_whole(name: str, tmp_path: Path) -> None:

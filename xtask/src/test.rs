@@ -121,7 +121,7 @@ const STEPS: [Step; 17] = [
     Step::new("hostile", "stores with words changed", hostile).sampled("hostile bytes"),
     Step::new("doc", "documentation", doc),
     Step::new("loom", "the lock protocol, model-checked", loom).sampled("loom's interleavings"),
-    Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes in Python"),
+    Step::new("pytest", "tests in Python", pytest).sampled("hostile bytes and killed recorders in Python"),
     Step::new("types", "type stubs", types),
     Step::new("browser", "the live viewer in a browser", browser),
     Step::new("mirror", "mirrors, through Zenoh", mirror).slow(),
@@ -218,7 +218,7 @@ fn rust(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
                 "soak",
             ]))?;
             step::run(&mut cargo(&["-p", "structstore-derive", "--test", "ui"]))?;
-            step::run(&mut cargo(&["-p", "structstore-cli", "--test", "hostile"]))
+            step::run(&mut cargo(&["-p", "structstore-cli", "--test", "damaged"]))
         }
     }
 }
@@ -278,8 +278,17 @@ fn loom(workspace: &Workspace, _: &Venv<'_>, extent: Extent) -> Result {
 
 fn pytest(workspace: &Workspace, venv: &Venv<'_>, extent: Extent) -> Result {
     let mut pytest = Command::new(venv.python_with_wheel()?);
-    let tests = if extent == Extent::Sample { "tests/python" } else { "tests/python/test_hostile.py" };
-    pytest.args(["-m", "pytest", "--quiet", "--numprocesses", "auto", tests]).current_dir(&workspace.root);
+    let tests: &[&str] = match extent {
+        Extent::Sample => &["tests/python"],
+        Extent::Whole => &[
+            "tests/python/test_hostile.py",
+            "tests/python/test_recording.py::test_what_a_killed_recorder_leaves_is_whole",
+        ],
+    };
+    pytest
+        .args(["-m", "pytest", "--quiet", "--numprocesses", "auto"])
+        .args(tests)
+        .current_dir(&workspace.root);
     step::run(extent.tell(&mut pytest))?;
     if extent == Extent::Sample {
         return Ok(());

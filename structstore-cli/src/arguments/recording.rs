@@ -104,7 +104,7 @@ pub(crate) struct Replay {
     #[arg(long = "loop")]
     pub(crate) again: bool,
     /// Play only topics that begin with this; can be given several times
-    #[arg(long = "topic", alias = "topics", value_name = "TOPIC")]
+    #[arg(long = "topic", value_name = "TOPIC")]
     pub(crate) topics: Vec<String>,
     /// Replace an existing store
     #[arg(long)]

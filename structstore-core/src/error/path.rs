@@ -172,6 +172,19 @@ impl Path {
         Path(steps)
     }
 
+    /// The path of the field that this leads to, or leads into: that up to the first index.
+    ///
+    /// ```
+    /// use structstore::path::Path;
+    ///
+    /// let path: Path = "camera.lenses[2].focus".parse()?;
+    /// assert_eq!(path.field(), "camera.lenses");
+    /// # Ok::<(), structstore::Error>(())
+    /// ```
+    pub fn field(&self) -> Path {
+        self.0.iter().take_while(|step| matches!(step, Step::Name(_))).cloned().collect()
+    }
+
     /// Whether this leads to what `other` leads to, or to something below it.
     pub fn starts_with(&self, other: &Path) -> bool {
         self.0.starts_with(&other.0)

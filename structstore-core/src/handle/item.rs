@@ -24,7 +24,9 @@ get_handles!(Str, Bytes, Array);
 ///
 /// let store = StructStore::new();
 /// store.set("num", 5)?;
-/// assert!(matches!(store.get::<Item>("num")?, Item::Scalar(Scalar::I32(5))));
+/// let item = store.get::<Item>("num")?;
+/// assert!(matches!(item, Item::Scalar(Scalar::I32(5))));
+/// assert_eq!(item.kind().name(), "i32");
 /// # Ok::<(), structstore::Error>(())
 /// ```
 #[derive(Clone)]
@@ -46,6 +48,22 @@ pub enum Item {
     Array(Array),
     /// A stream.
     Stream(AnyStream),
+}
+
+impl Item {
+    /// What kind of value it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Item::Null => Kind::Null,
+            Item::Scalar(scalar) => scalar.kind(),
+            Item::Str(_) => Kind::Str,
+            Item::Bytes(_) => Kind::Bytes,
+            Item::List(_) => Kind::List,
+            Item::Struct(_) => Kind::Struct,
+            Item::Array(_) => Kind::Array,
+            Item::Stream(_) => Kind::Stream,
+        }
+    }
 }
 
 impl Get for Item {

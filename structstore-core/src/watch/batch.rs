@@ -55,6 +55,19 @@ pub enum Found {
     List(u64),
 }
 
+impl Found {
+    /// What kind of value it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Found::Value(value) => value.kind(),
+            Found::Array(_) => Kind::Array,
+            Found::Stream(_) => Kind::Stream,
+            Found::Struct(_) => Kind::Struct,
+            Found::List(_) => Kind::List,
+        }
+    }
+}
+
 /// An array that is too large to be copied while others wait. Its elements are those of [`view`](LargeArray::view), soon after the moment.
 pub struct LargeArray {
     /// The array.

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use structstore_tests::damage::{Damaged, Random, many_words, one_word, with_word, words_for};
 use structstore_tests::hostile::try_image;
+use structstore_tests::sample;
 
 /// How many segments with several words changed are tried.
 const SEVERAL: usize = 2000;
@@ -57,7 +58,7 @@ fn mix(trial: &mut Trial, segments: &[Vec<u8>], seed: u64) {
     for damaged in many_words(segments, &mut random) {
         trial.run(&damaged.segment, || damaged.how.clone());
     }
-    for _ in 0..SEVERAL {
+    for _ in 0..sample::part(SEVERAL / 4, SEVERAL) {
         let Damaged { mut how, mut segment, .. } = one_word(segments, &mut random);
         for _ in 0..=random.below(4) {
             let more = one_word(&[segment], &mut random);

@@ -14,7 +14,7 @@ fn check_finds_damage_that_changes_results() {
     let folder = tempfile::tempdir().unwrap();
     let children = std::thread::available_parallelism().map_or(2, usize::from);
     // One in `slices` words is changed.
-    let slices = sample::part(7, 1);
+    let slices = sample::part(11, 1);
     for (number, segment) in segments().unwrap().iter().take(AT_REST).enumerate() {
         let path = folder.path().join("segment");
         std::fs::write(&path, segment).unwrap();

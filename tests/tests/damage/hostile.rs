@@ -126,7 +126,7 @@ fn operations_on_damaged_segments_neither_crash_nor_hang() {
             try_all(name, arguments.collect()).assert_well();
         }
     }
-    let seeds = (0..sample::part(1, processes)).map(|seed| {
+    let seeds = (0..sample::part(2, processes)).map(|seed| {
         ["mix".to_owned(), (777 + seed).to_string()].into_iter().chain(paths.iter().cloned()).collect()
     });
     try_all("damaged in several places", seeds.collect()).assert_well();

@@ -68,7 +68,7 @@ const COMMANDS: [&str; 43] = [
 /// How many segments with one changed word are tried in the whole form.
 const SEGMENTS: usize = 1200;
 /// The same of the sample, which also has one in 24 of the badly damaged segments.
-const SAMPLED: usize = 40;
+const SAMPLED: usize = 20;
 const EACH: usize = 4;
 /// Contents of strings in the segments, which no error message may contain.
 const CONTENTS: [&str; 2] = ["grüße", "a text that"];
@@ -137,7 +137,7 @@ impl Sample {
         let thorough = std::env::var_os("STRUCTSTORE_THOROUGH").is_some();
         Sample {
             fields: segments.iter().map(|segment| fields(segment)).collect(),
-            badly_damaged: badly_damaged.into_iter().step_by(sample::part(24, 1)).collect(),
+            badly_damaged: badly_damaged.into_iter().step_by(sample::part(60, 1)).collect(),
             segments,
             others: if thorough { 10 * SEGMENTS } else { sample::part(SAMPLED, SEGMENTS) },
         }
