@@ -21,6 +21,9 @@ LIMIT = 600.0
 
 NUMBERS = itertools.count()
 
+# A free-threaded Python would say in each process that it turns the GIL on.
+os.environ.setdefault("PYTHON_GIL", "1")
+
 # A runner that ignores Ctrl-C, as shells make their background jobs do, hands that on to the processes of the tests.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 

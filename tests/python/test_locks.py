@@ -240,8 +240,8 @@ except KeyboardInterrupt:
 )
 def test_ctrl_c_interrupts_a_wait(shared: StructStoreShared, name: str, python: Start, wait: str) -> None:
     shared.sub = {"lst": [1], "x": 0}
-    process = python(WAITER.replace("WAIT", wait), name)
     with held_by_a_thread(shared.sub.write_lock()):
+        process = python(WAITER.replace("WAIT", wait), name)
         assert process.stdout is not None
         assert process.stdout.readline() == "waiting\n"
         time.sleep(0.15)

@@ -234,7 +234,7 @@ with structstore.StructStoreShared(sys.argv[1]) as store:
         capture_output=True,
         text=True,
         timeout=300,
-        env={"PYTHONPATH": ":".join(filter(None, sys.path))},
+        env={"PYTHONPATH": ":".join(filter(None, sys.path)), "PYTHON_GIL": "1"},
     )
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     with pytest.raises(FileNotFoundError):
