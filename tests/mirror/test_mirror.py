@@ -79,7 +79,7 @@ def test_a_store_is_mirrored(robot: StructStoreShared, names: tuple[str, str]) -
         desk.arm.x = 7.0
         until(lambda: desk.arm.x == 2.5)
         until(lambda: follower.status()["parts"][0]["reverted"] == 1)
-        until(lambda: any("arm.x: 7.0 was set here" in remark for remark in follower.remarks()))
+        until(lambda: any("arm.x: local change to 7.0 reverted" in remark for remark in follower.remarks()))
         until(lambda: follower.status()["connected"] and owner.status()["connected"])
         part = follower.status()["parts"][0]
         assert part["path"] == "arm" and part["role"] == "follower" and part["lag"] < 60 and part["errors"] == {}
