@@ -201,6 +201,7 @@ fn a_replay_waits_while_it_is_paused() {
     let mut pause = Duration::from_millis(20);
     while {
         recorded.store.set("n", 1_u16).unwrap();
+        let _ = std::fs::remove_file(&file);
         recorded.record(&file, &[], || {
             thread::sleep(pause);
             recorded.store.set("n", 2_u16).unwrap();

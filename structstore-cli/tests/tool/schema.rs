@@ -37,12 +37,13 @@ fn the_header_of_a_store_is_cpp() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("schema.hpp"), &header).unwrap();
     let include = concat!(env!("CARGO_MANIFEST_DIR"), "/../structstore-c/include");
-    let mut compiler = Command::new("g++");
+    let compiler = std::env::var("CXX").unwrap_or_else(|_| "g++".to_owned());
+    let mut compiler = Command::new(compiler);
     compiler.args(["-std=c++17", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", "-I", include, "-include"]);
     let compiled =
         match compiler.arg(folder.path().join("schema.hpp")).args(["-x", "c++", "/dev/null"]).output() {
             Ok(compiled) => compiled,
-            Err(error) => return eprintln!("NOT RUN: g++: {error}"),
+            Err(error) => return eprintln!("NOT RUN: the compiler of C++: {error}"),
         };
     assert!(compiled.status.success(), "{}\n{header}", String::from_utf8_lossy(&compiled.stderr));
     assert_eq!(structstore(&["schema", &name, "--cpp", "--json"]).code(), 2);
