@@ -355,7 +355,7 @@ impl Batches {
             }
             if let Some(granted) = hold(part)? {
                 let time = now();
-                add(watch.look(Duration::ZERO).at(part)?, changed);
+                add(watch.look_locked().at(part)?, changed);
                 let paths = want(changed, &held);
                 let found = part
                     .whole(|arena, node, extent| look(arena, (part.id(), node), &paths, *reading, extent));

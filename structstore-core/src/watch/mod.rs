@@ -72,6 +72,8 @@ pub struct Watch {
     found: Vec<Path>,
     /// The holds that are in the way of looking at what may have changed, and since when each is.
     held: HashMap<Obstacle, Instant>,
+    /// When the last look began.
+    looked: Instant,
     pause: Pause,
     cancelled: Arc<AtomicBool>,
     failed: bool,
@@ -124,7 +126,7 @@ impl Watch {
             let registration = Registration::new(handle)?;
             let mut seen = Seen::new();
             let uncounted = registration.place.is_none();
-            let mut round = Round::new(uncounted, Duration::MAX);
+            let mut round = Round::new(uncounted, Looking::Within(Duration::MAX));
             round.silent = true;
             round.everything = true;
             seen.look(&handle.near(), &mut round)?;
@@ -134,6 +136,7 @@ impl Watch {
                 seen,
                 found: Vec::new(),
                 held: HashMap::new(),
+                looked: Instant::now(),
                 pause: Pause::default(),
                 cancelled: Arc::default(),
                 failed: false,
@@ -228,16 +231,28 @@ impl Watch {
         self.handle.node().head.notice.below()
     }
 
-    /// Whether something that may have changed could not be looked at, but is going to be free soon, as far as one can tell.
+    /// Whether something that may have changed could not be looked at, but was going to be free soon, as far as the last look could tell: its
+    /// lock may be free by now, and the time since then be that of this thread, which was kept from running.
     fn is_briefly_held(&self) -> bool {
-        self.held.values().any(|since| since.elapsed() < BRIEF)
+        self.held.values().any(|since| self.looked.saturating_duration_since(*since) < BRIEF)
     }
 
     /// Looks at what has changed, and waits for at most so long for what is held.
     fn look(&mut self, patience: Duration) -> Result<Vec<Path>> {
+        self.look_by(Looking::Within(patience))
+    }
+
+    /// Looks at what has changed, under a lock of this thread on the part. Nothing is held then, though a writer that waits for this lock
+    /// looks as if it had one.
+    fn look_locked(&mut self) -> Result<Vec<Path>> {
+        self.look_by(Looking::Locked)
+    }
+
+    fn look_by(&mut self, looking: Looking) -> Result<Vec<Path>> {
         // In a child, whose parent's watch this was, nobody has counted for it; without write permission nobody does.
         let uncounted = self.registration.renew(&self.handle)? || self.registration.place.is_none();
-        let mut round = Round::new(uncounted, patience);
+        let mut round = Round::new(uncounted, looking);
+        self.looked = Instant::now();
         round.changes = std::mem::take(&mut self.found);
         let looked = self.seen.look(&self.handle.near(), &mut round);
         if let Err(error) = looked {
@@ -459,17 +474,25 @@ struct Round {
     silent: bool,
     /// Whether nobody counts changes, so that the elements of arrays are compared.
     uncounted: bool,
-    /// How long to wait for what is held.
-    patience: Duration,
+    looking: Looking,
     /// What was in the way.
     held: HashSet<Obstacle>,
     /// How much was looked at.
     extent: Extent<'static>,
 }
 
+/// How nodes are read.
+#[derive(Clone, Copy)]
+enum Looking {
+    /// Without a lock, or waiting for at most so long.
+    Within(Duration),
+    /// Under a lock on all of them.
+    Locked,
+}
+
 impl Round {
     /// A look at all that was counted, or at everything, if nobody counts.
-    fn new(uncounted: bool, patience: Duration) -> Round {
+    fn new(uncounted: bool, looking: Looking) -> Round {
         Round {
             changes: Vec::new(),
             path: Path::ROOT,
@@ -477,7 +500,7 @@ impl Round {
             everything: uncounted,
             silent: false,
             uncounted,
-            patience,
+            looking,
             held: HashSet::new(),
             extent: Extent::default(),
         }
@@ -599,12 +622,16 @@ impl Seen {
         let read = |arena: &Arena, node: &Node| {
             node::read_slots(arena, node, &self.slots, round.uncounted || !round.silent)
         };
-        let slots = match near.read_within(round.patience, read)? {
+        let found = match round.looking {
+            Looking::Within(patience) => near.read_within(patience, read)?,
+            Looking::Locked => Ok(read(near.arena(), near.node())?),
+        };
+        let slots = match found {
             Ok(slots) => slots,
             Err(hold) => {
                 self.missed = self.fresh;
                 // Others are not waited for as well.
-                round.patience = Duration::ZERO;
+                round.looking = Looking::Within(Duration::ZERO);
                 round.held.insert(hold);
                 return Ok(false);
             }
