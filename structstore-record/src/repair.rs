@@ -133,8 +133,18 @@ fn replace(file: &FilePath, new: &FilePath, original: Option<&FilePath>) -> Resu
             Err(_) => fs::rename(file, original).map_err(Error::file(original))?,
             Ok(()) => {}
         }
+        sync_folder(file);
     }
-    fs::rename(new, file).map_err(Error::file(file))
+    fs::rename(new, file).map_err(Error::file(file))?;
+    sync_folder(file);
+    Ok(())
+}
+
+/// Has what a folder says of its files outlive a loss of power, where the file system can: the original is to have its new name before
+/// another file has the old one.
+fn sync_folder(file: &FilePath) {
+    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let _ = File::open(folder.unwrap_or(FilePath::new("."))).and_then(|folder| folder.sync_all());
 }
 
 type Target<'w> = Writer<BufWriter<&'w File>>;

@@ -571,3 +571,31 @@ fn found(part: &Handle, path: &Path, seen: Seen) -> Result<Found> {
         Leaf::Stream => Found::Stream(AnyStream::open(handle()?)?),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::store::StructStore;
+
+    /// A writer that waits for a shared lock has the lock's word already.
+    #[test]
+    fn under_a_lock_all_that_has_changed_is_found() {
+        let store = StructStore::new();
+        let parts = ["left", "right"].map(|name| store.ensure_struct(name).unwrap());
+        let mut watch = store.watch().unwrap();
+        parts.iter().for_each(|part| part.set("x", 1).unwrap());
+        let held = hold(&store.handle).unwrap().unwrap();
+        thread::scope(|scope| {
+            scope.spawn(|| store.write().unwrap().set("y", 1).unwrap());
+            while store.handle.near().read_now(|_, _| Ok(())).unwrap().is_ok() {
+                thread::yield_now();
+            }
+            assert!(watch.look(Duration::ZERO).unwrap().is_empty(), "the writer is in the way");
+            assert_eq!(watch.look_locked().unwrap(), ["left.x", "right.x"]);
+            held.end_unchanged();
+        });
+        assert_eq!(watch.changes().unwrap(), ["y"]);
+    }
+}
