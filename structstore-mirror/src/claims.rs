@@ -1,4 +1,4 @@
-//! Which parts this process owns, and who else claims one: of two owners the older one stays.
+//! Ownership of parts: of two processes that claim the same part, the older one keeps it.
 
 use std::collections::HashMap;
 use std::sync::Arc;

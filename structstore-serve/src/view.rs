@@ -31,6 +31,8 @@ const AGE: Duration = Duration::from_secs(1);
 #[derive(Default)]
 pub(crate) struct View {
     asked: message::View,
+    /// Whether the page has asked for anything yet. Until then, it gets nothing.
+    is_asked: bool,
     rows: Option<Arc<Rows>>,
     /// The rows in view.
     window: HashMap<Path, Seen>,
@@ -90,7 +92,7 @@ impl View {
         if !is_same {
             (self.stale, self.relist) = (true, None);
         }
-        self.asked = asked;
+        (self.asked, self.is_asked) = (asked, true);
         self.send = Some(Instant::now());
         self.sent.clear();
     }
@@ -110,6 +112,9 @@ impl View {
 
     /// When there is something to do, if nothing is told: `soon` at the earliest.
     pub(crate) fn due(&self, soon: Instant) -> Option<Instant> {
+        if !self.is_asked {
+            return None;
+        }
         let changed = (!self.changed.is_empty()).then_some(soon);
         let listed = self.stale.then(|| self.relist.unwrap_or(soon));
         [changed, listed, self.send, self.streams].into_iter().flatten().min().map(|due| due.max(soon))
@@ -158,6 +163,9 @@ impl View {
 
     /// Adds messages for what is new.
     pub(crate) fn draw(&mut self, root: &Struct, rights: &Rights, inbox: &Inbox, out: &mut Vec<Out>) {
+        if !self.is_asked {
+            return;
+        }
         let now = Instant::now();
         if self.stale && self.relist.is_none_or(|relist| relist <= now) {
             self.list(root, inbox, now);

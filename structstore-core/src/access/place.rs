@@ -147,7 +147,7 @@ impl Handle {
         Ok(Place { way: Kept { store, trail: Trail::ROOT }, id, node })
     }
 
-    /// A node that is at hand.
+    /// A handle to a node that is resolved already.
     pub(crate) fn again(store: &Arc<Store>, id: NodeId) -> Result<Handle> {
         let arena = &*store.arena;
         let node = arena.node(id.index)?;

@@ -18,7 +18,7 @@ pub trait OptionsExt {
     /// For a tool that passes by: an orphan that it changes stays one.
     fn passing(self) -> Options;
 
-    /// For a tool that begins anew: replaces what is in an orphan, and refuses any other store that exists, with
+    /// Replaces the contents of an orphan. Any other store that exists is refused, with
     /// [`ErrorKind::InUse`].
     fn replacing_orphans(self) -> Options;
 }
@@ -43,7 +43,7 @@ impl OptionsExt for Options {
 
 /// What bindings ask of shared stores.
 pub trait SharedExt {
-    /// Closes the store and leaves its name alone: for those who revalidate by opening once more.
+    /// Closes the store without removing its name, for callers that reopen it to revalidate.
     fn abandon(self);
 }
 

@@ -5,7 +5,7 @@ use std::{io, mem, process};
 
 use crate::lock::without_hooks;
 
-/// A thread that is none of a language runtime's. It goes on when this is dropped. A forked child has this, and not the thread.
+/// A service thread without the hooks of a language runtime. Dropping this does not stop it. A forked child has this value, but not the thread.
 pub struct Thread {
     handle: Option<JoinHandle<()>>,
     process: u32,

@@ -25,7 +25,7 @@ use super::{Error, ErrorKind};
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Debug, Default)]
 pub struct Path(Vec<Step>);
 
-/// What names a value by its path: a [`Path`], or the text of one.
+/// A type that names a value by its path: a [`Path`], or the text of one.
 ///
 /// ```
 /// use structstore::StructStore;

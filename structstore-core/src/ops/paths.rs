@@ -42,7 +42,7 @@ pub(crate) fn get_at<T: Get>(from: &impl Access, path: &impl ToPath) -> Result<T
     }
 }
 
-/// Of a path as text, which is read only once, and not kept.
+/// As [`get_at`], for text, which is parsed step by step, without a [`Path`].
 fn get_text<T: Get>(from: &impl Access, path: &str) -> Result<T> {
     let parts = || {
         Path::parts(path).map(|part| match part {

@@ -62,7 +62,7 @@ impl<'a> Slot<'a> {
         Slot { raw, store: access.store(), locked: !A::LOCKS, parent: access.id(), part: Some(part) }
     }
 
-    /// What names a node itself.
+    /// A slot that names the node itself.
     pub(crate) fn own<A: Access>(access: &'a A) -> Result<Slot<'a>> {
         let raw = access.read(|_, node| Ok(Raw::node(kind_of(node)?, access.id())))?;
         Ok(Slot { raw, store: access.store(), locked: !A::LOCKS, parent: access.id(), part: None })

@@ -29,7 +29,7 @@ use crate::value::{ArrayValue, DType, Kind, Value};
 /// The largest array that is copied together with the values beside it, in bytes.
 pub const COPIED: u64 = 64 << 10;
 
-/// After how long a batch no longer waits for those who hold parts in turns.
+/// The longest that a batch waits while others hold its parts in turns.
 const LATE: Duration = Duration::from_millis(250);
 
 /// How many holds are remembered.
