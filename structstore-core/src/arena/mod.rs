@@ -265,13 +265,17 @@ impl Arena {
     /// What lies at an offset; looks for growth by others before giving up.
     #[inline(always)]
     pub(crate) fn at<T: crate::segment::Shared>(&self, offset: u64) -> Result<&T> {
-        match self.segment.at(offset) {
-            Ok(found) => Ok(found),
-            Err(_) => {
-                self.refresh()?;
-                self.segment.at(offset)
-            }
+        match self.segment.find(offset) {
+            Some(found) => Ok(found),
+            None => self.at_anew(offset),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn at_anew<T: crate::segment::Shared>(&self, offset: u64) -> Result<&T> {
+        self.refresh()?;
+        self.segment.at(offset)
     }
 
     /// Item `index` of those side by side from an offset on. Neither number need make sense.
@@ -283,13 +287,17 @@ impl Arena {
     /// Records side by side; looks for growth by others before giving up.
     #[inline(always)]
     pub(crate) fn slice<T: crate::segment::Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
-        match self.segment.slice(offset, count) {
-            Ok(found) => Ok(found),
-            Err(_) => {
-                self.refresh()?;
-                self.segment.slice(offset, count)
-            }
+        match self.segment.find_slice(offset, count) {
+            Some(found) => Ok(found),
+            None => self.slice_anew(offset, count),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn slice_anew<T: crate::segment::Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
+        self.refresh()?;
+        self.segment.slice(offset, count)
     }
 
     /// The words of a range; looks for growth by others before giving up.
@@ -301,13 +309,17 @@ impl Arena {
     /// The address of some bytes; looks for growth by others before giving up.
     #[inline(always)]
     pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<*mut u8> {
-        match self.segment.bytes(offset, length) {
-            Ok(found) => Ok(found),
-            Err(_) => {
-                self.refresh()?;
-                self.segment.bytes(offset, length)
-            }
+        match self.segment.find_bytes(offset, length) {
+            Some(found) => Ok(found),
+            None => self.bytes_anew(offset, length),
         }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn bytes_anew(&self, offset: u64, length: u64) -> Result<*mut u8> {
+        self.refresh()?;
+        self.segment.bytes(offset, length)
     }
 
     /// How large the segment is by now.

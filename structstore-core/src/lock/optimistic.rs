@@ -127,6 +127,9 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     }
 }
 
+/// For how many nodes there is room from the beginning.
+const FEW: usize = 32;
+
 /// The lock words of many nodes, for reading all of them as of one moment.
 ///
 /// Each word is looked at before its node is read, and all of them again after the last node was. If none has an owner
@@ -141,6 +144,7 @@ pub(crate) struct Moment<'a> {
 
 impl<'a> Moment<'a> {
     /// Looks at a node that is about to be read. An error, of no meaning, if a writer owns it.
+    #[inline(always)]
     pub(crate) fn enter(&self, head: &'a NodeHead) -> Result<()> {
         // Acquire: as the first look of an optimistic read.
         let seen = head.word.load(Ordering::Acquire);
@@ -148,7 +152,11 @@ impl<'a> Moment<'a> {
             self.busy.set(Some((&head.word, seen)));
             return Err(Error::stale());
         }
-        self.words.borrow_mut().push((&head.word, seen));
+        let mut words = self.words.borrow_mut();
+        if words.capacity() == 0 {
+            words.reserve(FEW);
+        }
+        words.push((&head.word, seen));
         Ok(())
     }
 

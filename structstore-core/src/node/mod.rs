@@ -200,6 +200,7 @@ impl Raw {
 }
 
 /// The record of a node that a slot names, if its generation and kind are those that the slot says.
+#[inline]
 pub(crate) fn resolve(arena: &Arena, raw: Raw) -> Result<(NodeId, &Node)> {
     let id = raw.id().ok_or_else(|| {
         Error::corrupt("a slot", format_args!("the tag {:#x}", raw.tag), "the name of a node")

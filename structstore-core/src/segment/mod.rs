@@ -112,20 +112,15 @@ impl Segment {
     /// A reference to what lies at an offset, or [`ErrorKind::Corrupt`] if that is outside the segment or unaligned.
     #[inline(always)]
     pub(crate) fn at<T: Shared>(&self, offset: u64) -> Result<&T> {
-        let size = mem::size_of::<T>() as u64;
-        if self.has(offset, size, mem::align_of::<T>() as u64) {
-            // SAFETY: within the committed part of the mapping and aligned (checked), and any bytes are a valid T (`Shared`). The mapping
-            // lives as long as self.
-            return Ok(unsafe { &*self.base.add(offset as usize).cast::<T>() });
-        }
-        Err(self.outside(offset, size))
+        self.find(offset).ok_or_else(|| self.outside(offset, mem::size_of::<T>() as u64))
     }
 
     /// As [`Segment::at`], without an error for what is outside.
     #[inline(always)]
     pub(crate) fn find<T: Shared>(&self, offset: u64) -> Option<&T> {
         match self.has(offset, mem::size_of::<T>() as u64, mem::align_of::<T>() as u64) {
-            // SAFETY: as in `at`.
+            // SAFETY: within the committed part of the mapping and aligned (checked), and any bytes are a valid T (`Shared`). The mapping
+            // lives as long as self.
             true => Some(unsafe { &*self.base.add(offset as usize).cast::<T>() }),
             false => None,
         }
@@ -139,26 +134,33 @@ impl Segment {
     }
 
     /// The address of `length` bytes at an offset.
-    #[inline(always)]
     pub(crate) fn bytes(&self, offset: u64, length: u64) -> Result<*mut u8> {
-        match offset.checked_add(length) {
-            Some(end) if end <= self.known.load(Ordering::Acquire) => {
-                // SAFETY: within the mapping (checked).
-                Ok(unsafe { self.base.add(offset as usize) })
-            }
-            _ => Err(self.outside(offset, length)),
-        }
+        self.find_bytes(offset, length).ok_or_else(|| self.outside(offset, length))
+    }
+
+    /// As [`Segment::bytes`], without an error for what is outside.
+    #[inline(always)]
+    pub(crate) fn find_bytes(&self, offset: u64, length: u64) -> Option<*mut u8> {
+        let end = offset.checked_add(length)?;
+        // SAFETY: within the mapping (checked).
+        (end <= self.known.load(Ordering::Acquire)).then(|| unsafe { self.base.add(offset as usize) })
     }
 
     /// Records side by side that start at an aligned offset.
-    #[inline(always)]
     pub(crate) fn slice<T: Shared>(&self, offset: u64, count: u64) -> Result<&[T]> {
-        let start = self.bytes(offset, count.saturating_mul(mem::size_of::<T>() as u64))?;
+        let size = count.saturating_mul(mem::size_of::<T>() as u64);
+        self.find_slice(offset, count).ok_or_else(|| self.outside(offset, size))
+    }
+
+    /// As [`Segment::slice`], without an error for what is outside.
+    #[inline(always)]
+    pub(crate) fn find_slice<T: Shared>(&self, offset: u64, count: u64) -> Option<&[T]> {
+        let start = self.find_bytes(offset, count.saturating_mul(mem::size_of::<T>() as u64))?;
         if !offset.is_multiple_of(mem::align_of::<T>() as u64) {
-            return Err(self.outside(offset, count));
+            return None;
         }
         // SAFETY: in bounds and aligned (checked; the base is page-aligned), and any bytes are a valid T.
-        Ok(unsafe { std::slice::from_raw_parts(start.cast::<T>(), count as usize) })
+        Some(unsafe { std::slice::from_raw_parts(start.cast::<T>(), count as usize) })
     }
 
     /// The offset of a word of this segment.
