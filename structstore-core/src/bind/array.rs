@@ -216,6 +216,14 @@ macro_rules! fixed_fields {
                 Ok(unsafe { data.read() })
             }
 
+            #[inline]
+            unsafe fn load_to(place: &Self::Place, lender: Lender<'_>, to: *mut Self) -> Result<()> {
+                let data = place.locate(lender.arena())?;
+                // SAFETY: as above; the caller's memory is not in the store.
+                unsafe { ptr::copy_nonoverlapping(data, to, 1) };
+                Ok(())
+            }
+
             fn assign(lent: &mut &mut $type, value: &$type) -> Result<()> {
                 **lent = *value;
                 Ok(())

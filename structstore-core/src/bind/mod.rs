@@ -200,6 +200,14 @@ pub trait Field: Sized + 'static {
         }
     }
 
+    /// What a slot holds, if that is of just this type.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn exactly(slot: Slot<'_>) -> Option<Self> {
+        let _ = slot;
+        None
+    }
+
     /// How a sample of a stream stores the field, if it has a fixed size.
     #[doc(hidden)]
     fn sample_type() -> Result<SampleType> {
@@ -249,6 +257,21 @@ pub trait Field: Sized + 'static {
     /// Copies the field out.
     #[doc(hidden)]
     fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self>;
+
+    /// Copies the field out to where it stays: a large one is not handed from one result to another. If it fails, nothing there has
+    /// to be dropped.
+    ///
+    /// # Safety
+    ///
+    /// Memory for one value, aligned; only if this succeeds, there is one.
+    #[doc(hidden)]
+    #[inline]
+    unsafe fn load_to(place: &Self::Place, lender: Lender<'_>, to: *mut Self) -> Result<()> {
+        let loaded = Self::load(place, lender)?;
+        // SAFETY: the caller's.
+        unsafe { to.write(loaded) };
+        Ok(())
+    }
 
     /// Assigns to what is lent for changing.
     #[doc(hidden)]
@@ -335,6 +358,11 @@ impl<T: Field> Get for T {
     #[inline(always)]
     fn get(slot: Slot<'_>) -> Result<T> {
         <T as Field>::get(slot)
+    }
+
+    #[inline(always)]
+    fn exactly(slot: Slot<'_>) -> Option<T> {
+        <T as Field>::exactly(slot)
     }
 }
 

@@ -8,7 +8,7 @@ use crate::edit::{self, Assigned};
 use crate::error::{Error, Result};
 use crate::node::Raw;
 use crate::node::meta::refuse_slot;
-use crate::ops::{self, scalar_of};
+use crate::ops::{self, exact_scalar, scalar_of};
 use crate::value::{Kind, ScalarType, ToValue, Value};
 
 /// The slot of a scalar.
@@ -85,6 +85,11 @@ macro_rules! scalar_fields {
             #[inline(always)]
             fn get(slot: ops::Slot<'_>) -> Result<$type> {
                 scalar_of(slot.raw)
+            }
+
+            #[inline(always)]
+            fn exactly(slot: ops::Slot<'_>) -> Option<$type> {
+                exact_scalar(slot.raw)
             }
 
             fn sample_type() -> Result<SampleType> {

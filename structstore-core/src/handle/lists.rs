@@ -506,19 +506,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         ListRef { slots: Cell::new(&[]), locked }
     }
 
-    /// The slot of an item.
-    #[inline(always)]
-    fn slot(&self, index: usize) -> Option<&Slot> {
-        // SAFETY: checked when they were taken, in a mapping that the guard keeps. The list is held, and what changes it through the
-        // guard forgets them.
-        match unsafe { &*self.slots.get() }.get(index) {
-            None => self.slot_anew(index),
-            found => found,
-        }
-    }
-
-    #[cold]
-    #[inline(never)]
+    /// The slot of an item, of slots that are cached from now on.
     fn slot_anew(&self, index: usize) -> Option<&Slot> {
         let slots = list::slots(self.locked.arena(), self.locked.node()).ok()?;
         self.slots.set(slots);
@@ -550,8 +538,20 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// As [`List::get`]; [`ErrorKind::HeldByGuard`] if `T` is a handle: use [`get_ref`](ListRef::get_ref).
     #[inline]
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
+        // SAFETY: checked when they were taken, in a mapping that the guard keeps. The list is held, and what changes it through the
+        // guard forgets them.
+        let slots = unsafe { &*self.slots.get() };
+        match slots.get(index).and_then(|slot| T::exactly(read(&self.locked, slot, index))) {
+            Some(item) => Ok(item),
+            None => self.get_otherwise(index),
+        }
+    }
+
+    /// As [`ListRef::get`], of an item of another type, or when the slots are not cached.
+    #[inline(never)]
+    fn get_otherwise<T: Get>(&self, index: usize) -> Result<T> {
         if T::IN_SLOT
-            && let Some(slot) = self.slot(index)
+            && let Some(slot) = self.slot_anew(index)
         {
             return item(&self.locked, slot, index);
         }
@@ -626,6 +626,11 @@ impl<'s, H: Hold> ListRef<'s, H> {
     }
 }
 
+#[inline(always)]
+fn read<'a, H: Hold>(locked: &'a Locked<'_, H>, slot: &Slot, index: usize) -> ops::Slot<'a> {
+    ops::Slot::new(locked, Raw::load(slot), Part::Index(index))
+}
+
 /// Reads an item of a list that is held.
 #[inline(always)]
 fn item<T: Get, H: Hold>(locked: &Locked<'_, H>, slot: &Slot, index: usize) -> Result<T> {
@@ -636,7 +641,7 @@ fn item<T: Get, H: Hold>(locked: &Locked<'_, H>, slot: &Slot, index: usize) -> R
         locate_part(error, locked, Part::Index(index))
     }
 
-    match T::get(ops::Slot::new(locked, Raw::load(slot), Part::Index(index))) {
+    match T::get(read(locked, slot, index)) {
         Ok(item) => Ok(item),
         Err(error) => Err(unread(error, locked, index)),
     }
@@ -656,7 +661,10 @@ impl<T: Get, H: Hold> Iterator for Items<'_, '_, T, H> {
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
         match self.slots.next() {
-            Some((index, slot)) => Some(item(self.locked, slot, index)),
+            Some((index, slot)) => Some(match T::exactly(read(self.locked, slot, index)) {
+                Some(found) => Ok(found),
+                None => item(self.locked, slot, index),
+            }),
             None => self.broken.take().map(Err),
         }
     }

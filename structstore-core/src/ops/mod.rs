@@ -8,8 +8,8 @@ pub(crate) mod paths;
 mod slot;
 pub(crate) mod structs;
 
-pub(crate) use slot::scalar_of;
 pub use slot::{Get, Slot};
+pub(crate) use slot::{exact_scalar, scalar_of};
 
 use crate::access::{Access, Located, Locked, Near};
 use crate::error::{ErrorKind, Result};

@@ -38,6 +38,14 @@ pub trait Get: Sized {
     #[doc(hidden)]
     const IN_SLOT: bool = false;
 
+    /// What the slot holds, if that is of just this type.
+    #[doc(hidden)]
+    #[inline(always)]
+    fn exactly(slot: Slot<'_>) -> Option<Self> {
+        let _ = slot;
+        None
+    }
+
     /// Reads the slot.
     #[doc(hidden)]
     fn get(slot: Slot<'_>) -> Result<Self>;
@@ -136,14 +144,20 @@ impl<'a> Slot<'a> {
 /// A scalar as it was read, converted if it is of another type.
 #[inline(always)]
 pub(crate) fn scalar_of<T: ScalarType>(raw: Raw) -> Result<T> {
-    // Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is written in parts and read as
-    // a whole, would take longer than the lookup.
-    if raw.tag as u8 == T::KIND as u8
-        && let Some(value) = T::from_payload(raw.payload)
-    {
-        return Ok(value);
+    match exact_scalar(raw) {
+        Some(value) => Ok(value),
+        None => converted(raw),
     }
-    converted(raw)
+}
+
+/// Straight from the payload where the type is the one asked for: a detour by `Scalar`, which is written in parts and read as a whole,
+/// would take longer than the lookup.
+#[inline(always)]
+pub(crate) fn exact_scalar<T: ScalarType>(raw: Raw) -> Option<T> {
+    match raw.tag as u8 == T::KIND as u8 {
+        true => T::from_payload(raw.payload),
+        false => None,
+    }
 }
 
 #[cold]

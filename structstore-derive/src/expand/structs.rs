@@ -126,18 +126,28 @@ pub(super) fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> To
             }
         }
     });
-    let (mut at, mut loads) = (variables.iter().zip(&names), Vec::new());
+    let (mut at, mut loads, mut loads_to) = (variables.iter().zip(&names), Vec::new(), Vec::new());
     for field in all {
         let member = &field.member;
-        let value = match (&field.storage, field.default(input)) {
-            (Storage::Skip, default) => default,
-            _ => {
-                let Some((variable, name)) = at.next() else { break };
+        let at = if let Storage::Skip = field.storage { None } else { at.next() };
+        let loaded = match at {
+            None => field.default(input),
+            Some((variable, name)) => {
                 let load = field.load(input, variable, &lender);
                 quote!(#private::named(#load, #name)?)
             }
         };
-        loads.push(quote!(#member: #value));
+        loads_to.push(match (&field.storage, at) {
+            (Storage::Plain | Storage::Flatten, Some((variable, name))) => {
+                let load_to = field.item(input, quote!(load_to));
+                quote!(#private::named(unsafe { #load_to(#variable, #lender, &raw mut (*#to).#member) }, #name)?)
+            }
+            _ => quote!({
+                let #value = #loaded;
+                unsafe { (&raw mut (*#to).#member).write(#value) }
+            }),
+        });
+        loads.push(quote!(#member: #loaded));
     }
 
     let version = input.version.as_ref().map(|version| {
@@ -254,6 +264,26 @@ pub(super) fn struct_impl(input: &Input, all: &[Field], stored: &[&Field]) -> To
                     let #place_type(#node, #(#variables,)*) = #place;
                     #node.check()?;
                     #result::Ok(Self { #(#loads,)* })
+                }
+
+                #[inline]
+                unsafe fn load_to(
+                    #place: &Self::Place,
+                    #lender: #private::Lender<'_>,
+                    #to: *mut Self,
+                ) -> #krate::Result<()> {
+                    if ::core::mem::needs_drop::<Self>() {
+                        // SAFETY: the caller's promise. What is loaded before a field fails has to be dropped.
+                        unsafe { #to.write(Self::load(#place, #lender)?) };
+                        return #result::Ok(());
+                    }
+                    let #place_type(#node, #(#variables,)*) = #place;
+                    #node.check()?;
+                    #(
+                        // SAFETY: as above.
+                        #loads_to;
+                    )*
+                    #result::Ok(())
                 }
 
                 fn assign(#lent: &mut Self::Mut<'_>, #value: &Self) -> #krate::Result<()> {

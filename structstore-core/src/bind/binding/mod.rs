@@ -9,6 +9,7 @@ pub use guards::{BindingMut, BindingRef};
 use std::any::type_name;
 use std::fmt;
 use std::marker::PhantomData;
+use std::mem::MaybeUninit;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -417,16 +418,16 @@ impl<T: Field> Binding<T> {
                 loaded => loaded,
             };
         }
-        let held = match self.lock(Mode::Shared, &Wait::FOREVER) {
-            Ok(held) => held,
-            Err(error) => return self.load_otherwise(error),
-        };
-        let mut loaded = T::load(&self.place, self.lender());
-        drop(held);
-        if let Err(error) = loaded {
-            loaded = self.load_otherwise(error);
+        let mut loaded = MaybeUninit::uninit();
+        let done = self.lock(Mode::Shared, &Wait::FOREVER).and_then(|_held| {
+            // SAFETY: memory of this type.
+            unsafe { T::load_to(&self.place, self.lender(), loaded.as_mut_ptr()) }
+        });
+        match done {
+            // SAFETY: it was loaded.
+            Ok(()) => Ok(unsafe { loaded.assume_init() }),
+            Err(error) => self.load_otherwise(error),
         }
-        loaded
     }
 
     /// As [`Binding::load`], after that has failed: in a process without write permission, which takes no locks, or because another program has
