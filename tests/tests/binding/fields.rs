@@ -1210,3 +1210,91 @@ fn replace_in_a_transaction_is_a_part_of_it() -> Result<()> {
         Ok(())
     })
 }
+
+#[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+struct Calibration {
+    matrix: [[f64; 3]; 3],
+    #[structstore(skip, default = 7)]
+    uses: u32,
+    #[structstore(with = "millis", default = Duration::from_millis(20))]
+    exposure: Duration,
+    lens: Lens,
+    #[structstore(flatten)]
+    size: Size,
+}
+
+#[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+struct Lens {
+    curve: [f32; 64],
+    #[structstore(live)]
+    shading: [u8; 4],
+    focal: f64,
+}
+
+#[derive(StructStore, Clone, Copy, Debug, PartialEq)]
+struct Size {
+    #[structstore(default = [640, 480])]
+    pixels: [u16; 2],
+}
+
+/// Such structs, which nothing has to be dropped of, are loaded field by field to where they stay.
+#[test]
+fn plain_data_is_loaded_whole_or_not_at_all() -> Result<()> {
+    on_both(|store| {
+        let bound = store.ensure_struct("camera")?.bind::<Calibration>()?;
+        let mut value = bound.load()?;
+        assert_eq!(
+            (value.uses, value.exposure, value.size.pixels),
+            (7, Duration::from_millis(20), [640, 480])
+        );
+        value.matrix = [[1.0, 2.0, 3.0], [4.0, 5.0, 6.0], [7.0, 8.0, 9.0]];
+        value.exposure = Duration::from_millis(5);
+        value.lens = Lens { curve: std::array::from_fn(|at| at as f32), shading: [1, 2, 3, 4], focal: 0.5 };
+        bound.replace(&value)?;
+        assert_eq!(bound.load()?, value);
+        assert_eq!(bound.within(Duration::from_secs(9)).load()?, value);
+        bound.with_mut(|fields| fields.lens.curve[63] = -1.0)?;
+        value.lens.curve[63] = -1.0;
+        assert_eq!(bound.load()?, value);
+        Ok(())
+    })
+}
+
+mod even {
+    pub(super) type Stored = i64;
+
+    pub(super) fn to_stored(number: &i64) -> i64 {
+        *number
+    }
+
+    pub(super) fn from_stored(number: i64) -> Result<i64, &'static str> {
+        if number % 2 == 0 { Ok(number) } else { Err("it is odd") }
+    }
+}
+
+#[derive(StructStore)]
+struct Outer {
+    bytes: [u8; 64],
+    part: Part,
+}
+
+#[derive(StructStore)]
+struct Part {
+    bytes: [u8; 64],
+    #[structstore(with = "even", default)]
+    number: i64,
+}
+
+#[test]
+fn field_that_cannot_be_loaded_is_named() -> Result<()> {
+    on_both(|store| {
+        let bound = store.bind::<Outer>()?;
+        assert_eq!((bound.load()?.bytes, bound.load()?.part.bytes), ([0; 64], [0; 64]));
+        store.set_at("part.number", 3)?;
+        let error = bound.load().err().unwrap().to_string();
+        assert!(error.starts_with("part.number: ") && error.contains("it is odd"), "{error}");
+        store.set_at("part.number", 4)?;
+        assert_eq!(bound.load()?.part.number, 4);
+        Ok(())
+    })
+}
