@@ -149,10 +149,7 @@ fn next<'py>(
                     (dict.clone().into_any(), dict)
                 }
             };
-            for _ in 0..count {
-                let name = names::next(py, snapshot)?;
-                dict.set_item(name, next(py, snapshot, structs)?)?;
-            }
+            names::fill(&dict, count, snapshot, |snapshot| next(py, snapshot, structs))?;
             object
         }
     })

@@ -359,6 +359,31 @@ def test_copies(store: StructStore) -> None:
     assert pickle.loads(pickle.dumps(store.to_dict())) == store
 
 
+def test_copies_of_similar_structs_have_their_own_names(store: StructStore) -> None:
+    """Copies begin with the names of the last struct that had the same first name and as many fields."""
+    names = [f"field {at}" for at in range(9)]
+    alike = [
+        names,
+        [*names[:8], "other"],
+        [*names[:4], "other", *names[5:]],
+        [names[0], *names[:0:-1]],
+        names[:8],
+        names[:2],
+        [],
+    ]
+    for turn in range(3):
+        for own in [*alike, *reversed(alike)]:
+            fields = {name: f"{turn} {name}" for name in own}
+            store.part = {"of": fields, "too": [fields, {"x": fields}]}
+            copied = store.to_dict()["part"]
+            assert list(copied["of"].items()) == list(fields.items())
+            assert [list(each) for each in (copied["too"][0], copied["too"][1]["x"])] == [own, own]
+            assert list(vars(store.part.deepcopy().of).items()) == list(fields.items())
+            copied["of"]["mine"] = 1
+            assert store.part.to_dict()["of"] == fields
+
+
+
 def test_images_keep_everything(store: StructStore) -> None:
     store.update(num=2**63, sub={"x": [1, b"y", None]}, text="ü")
     image = store.to_bytes()

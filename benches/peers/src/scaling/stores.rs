@@ -10,8 +10,63 @@ use crate::contest::Contest;
 use crate::peer::unique;
 use crate::report::Report;
 
+/// What the kernel and the processor take for as many files of 64 KiB that are made, mapped and touched as a store is, and for a look at one
+/// word of each in turn.
+fn print_bounds() {
+    for count in [1, 10, 100, 1_000] {
+        let start = Instant::now();
+        let files: Vec<_> = (0..count).map(|_| File::new()).collect();
+        let made = start.elapsed().as_secs_f64() * 1e6 / f64::from(count);
+        let mut at = 0;
+        let times = Contest::new("files")
+            .add("read", || {
+                at = (at + 1) % files.len();
+                // SAFETY: mapped, and changed by nobody.
+                unsafe { files[at].start.read_volatile() }
+            })
+            .quietly();
+        println!(
+            "{count:5} files: create {made:8.1} us each, read a word of each in turn {:8.1} ns",
+            times[0].least
+        );
+    }
+}
+
+/// A file as that of a store, with a mapping that reserves addresses.
+struct File {
+    start: *const u64,
+    reserved: usize,
+}
+
+impl File {
+    fn new() -> File {
+        let name = std::ffi::CString::new(unique("file")).unwrap();
+        let (size, reserved) = (64 << 10, 64 << 30);
+        // SAFETY: a new file and a new mapping of it.
+        unsafe {
+            let file = libc::shm_open(name.as_ptr(), libc::O_CREAT | libc::O_EXCL | libc::O_RDWR, 0o600);
+            assert_eq!(libc::fallocate(file, 0, 0, size), 0);
+            let (access, kind) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_SHARED | libc::MAP_NORESERVE);
+            let start = libc::mmap(std::ptr::null_mut(), reserved, access, kind, file, 0);
+            assert_ne!(start, libc::MAP_FAILED);
+            libc::madvise(start, size as usize, libc::MADV_POPULATE_WRITE);
+            libc::shm_unlink(name.as_ptr());
+            libc::close(file);
+            File { start: start.cast(), reserved }
+        }
+    }
+}
+
+impl Drop for File {
+    fn drop(&mut self) {
+        // SAFETY: its mapping, of which nobody has a reference.
+        unsafe { libc::munmap(self.start.cast_mut().cast(), self.reserved) };
+    }
+}
+
 pub fn stores(report: &mut Report) {
     println!("\nmany stores in one process");
+    print_bounds();
     let mut alone = None;
     let name = key!("number");
     let mut stores = Vec::new();
