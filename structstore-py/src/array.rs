@@ -23,7 +23,7 @@ use crate::value_in::Inputs;
 use structstore::limits::MAX_DIMENSIONS;
 
 /// What keeps the memory of a view: the `base` of the NumPy array.
-#[pyclass(frozen, module = "structstore")]
+#[pyclass(frozen, module = "structstore", freelist = 64)]
 pub(crate) struct Lease {
     view: ArrayView,
 }
