@@ -39,7 +39,7 @@ pub(crate) fn run(workspace: &Workspace, args: &[String]) -> Result {
         }
         let mut compared = Command::new(python);
         compared.arg(package.join("peers.py")).args(&options).args(words.iter().skip(1));
-        // It has the same name, and is compiled here, which takes cmake and a C++ compiler.
+        // It has the same name, and is compiled here: README.md says what that takes.
         let original = venv.another("venv-original");
         match original.pip_install(["structstore==0.6.1", "numpy"]) {
             Ok(()) => drop(compared.arg("--original").arg(original.python()?)),
