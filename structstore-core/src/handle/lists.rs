@@ -661,10 +661,7 @@ impl<T: Get, H: Hold> Iterator for Items<'_, '_, T, H> {
     #[inline]
     fn next(&mut self) -> Option<Result<T>> {
         match self.slots.next() {
-            Some((index, slot)) => Some(match T::exactly(read(self.locked, slot, index)) {
-                Some(found) => Ok(found),
-                None => item(self.locked, slot, index),
-            }),
+            Some((index, slot)) => Some(item(self.locked, slot, index)),
             None => self.broken.take().map(Err),
         }
     }
