@@ -506,7 +506,16 @@ impl<'s, H: Hold> ListRef<'s, H> {
         ListRef { slots: Cell::new(&[]), locked }
     }
 
-    /// The slot of an item, of slots that are cached from now on.
+    /// The slots, as far as they are cached.
+    #[inline(always)]
+    fn cached(&self) -> &[Slot] {
+        // SAFETY: checked when they were taken, in a mapping that the guard keeps. The list is held, and what changes it through the
+        // guard forgets them.
+        unsafe { &*self.slots.get() }
+    }
+
+    #[cold]
+    #[inline(never)]
     fn slot_anew(&self, index: usize) -> Option<&Slot> {
         let slots = list::slots(self.locked.arena(), self.locked.node()).ok()?;
         self.slots.set(slots);
@@ -538,10 +547,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
     /// As [`List::get`]; [`ErrorKind::HeldByGuard`] if `T` is a handle: use [`get_ref`](ListRef::get_ref).
     #[inline]
     pub fn get<T: Get>(&self, index: usize) -> Result<T> {
-        // SAFETY: checked when they were taken, in a mapping that the guard keeps. The list is held, and what changes it through the
-        // guard forgets them.
-        let slots = unsafe { &*self.slots.get() };
-        match slots.get(index).and_then(|slot| T::exactly(read(&self.locked, slot, index))) {
+        match self.cached().get(index).and_then(|slot| T::exactly(read(&self.locked, slot, index))) {
             Some(item) => Ok(item),
             None => self.get_otherwise(index),
         }
@@ -551,7 +557,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
     #[inline(never)]
     fn get_otherwise<T: Get>(&self, index: usize) -> Result<T> {
         if T::IN_SLOT
-            && let Some(slot) = self.slot_anew(index)
+            && let Some(slot) = self.cached().get(index).or_else(|| self.slot_anew(index))
         {
             return item(&self.locked, slot, index);
         }
