@@ -31,7 +31,7 @@ impl Moment {
 }
 
 /// How many seconds the clocks of this machine are ahead of UTC at a time in seconds.
-fn offset(time: libc::time_t) -> i64 {
+fn offset(time: i64) -> i64 {
     // SAFETY: a structure of numbers and a pointer, which may be null.
     let mut parts = unsafe { std::mem::zeroed() };
     // SAFETY: both are valid for the call, and what it returns points to the second one.

@@ -38,8 +38,7 @@ pub(crate) fn lock<T: ?Sized>(table: &std::sync::Mutex<T>) -> std::sync::MutexGu
 /// May return at any time for any reason; the caller looks at the word again.
 #[cfg(not(loom))]
 pub(crate) fn futex_wait(word: &AtomicU64, expected: u64, timeout: Duration) {
-    let timeout =
-        libc::timespec { tv_sec: timeout.as_secs() as libc::time_t, tv_nsec: timeout.subsec_nanos().into() };
+    let timeout = libc::timespec { tv_sec: timeout.as_secs() as _, tv_nsec: timeout.subsec_nanos().into() };
     // SAFETY: the low half of a little-endian u64 is at its address; the word outlives the call, which only
     // reads it. The timeout is a valid timespec. FUTEX_WAIT has no other obligations.
     unsafe {

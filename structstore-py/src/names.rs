@@ -53,58 +53,73 @@ fn string<'py>(py: Python<'py>, snapshot: &SnapshotReader<'_>, name: &[u8]) -> R
     })
 }
 
-/// Fills an empty dict with the fields that come next in a snapshot, whose values `next` reads.
-pub(crate) fn fill<'py>(
-    dict: &Bound<'py, PyDict>,
+/// The names of a struct's fields, one by one, as keys of a dict.
+pub(crate) struct Names<'a, 'py> {
+    dict: &'a Bound<'py, PyDict>,
     count: usize,
-    snapshot: &mut SnapshotReader<'_>,
-    mut next: impl FnMut(&mut SnapshotReader<'_>) -> Result<Bound<'py, PyAny>>,
-) -> Result<()> {
-    let py = dict.py();
-    let (mut place, mut shape) = (None, None);
-    for at in 0..count {
+    at: usize,
+    /// Where it is remembered, if it has a place.
+    place: Option<usize>,
+    /// The struct that it has been like so far, whose keys the dict has.
+    shape: Option<Rc<Shape>>,
+}
+
+impl<'a, 'py> Names<'a, 'py> {
+    /// Those of the fields that come next in a snapshot, for an empty dict.
+    pub(crate) fn new(dict: &'a Bound<'py, PyDict>, count: usize) -> Names<'a, 'py> {
+        Names { dict, count, at: 0, place: None, shape: None }
+    }
+
+    /// The next one. Its value is set before the next call.
+    #[inline(never)]
+    pub(crate) fn next(&mut self, snapshot: &mut SnapshotReader<'_>) -> Result<Bound<'py, PyString>> {
+        let py = self.dict.py();
         let text = snapshot.name_bytes()?;
-        if at == 0 && FIELDS.contains(&count) {
-            let chosen = (hash(text) as usize).wrapping_add(count) % SHAPES;
-            place = Some(chosen);
-            shape = KNOWN
-                .with_borrow(|known| known.get(chosen)?.clone())
-                .filter(|shape| shape.names.len() == count);
-            if let Some(shape) = &shape {
-                dict.update(shape.keys.bind(py).as_mapping())?;
-            }
+        if self.at == 0 && FIELDS.contains(&self.count) {
+            self.begin(text)?;
         }
-        let known = shape.as_ref().and_then(|shape| shape.names.get(at));
+        let known = self.shape.as_ref().and_then(|shape| shape.names.get(self.at));
         let name = match known.filter(|known| *known.text == *text) {
             Some(known) => known.string.bind(py).clone(),
             None => {
                 // It is another struct, from here on.
-                for other in shape.take().iter().flat_map(|shape| shape.names.iter().skip(at)) {
-                    dict.del_item(&other.string)?;
+                for other in self.shape.take().iter().flat_map(|shape| shape.names.iter().skip(self.at)) {
+                    self.dict.del_item(&other.string)?;
                 }
                 string(py, snapshot, text)?
             }
         };
-        dict.set_item(name, next(snapshot)?)?;
+        self.at = self.at.saturating_add(1);
+        Ok(name)
     }
-    match (place, shape) {
-        (Some(place), None) => remember(dict, place),
-        _ => Ok(()),
-    }
-}
 
-/// Remembers the keys of a dict as those of a struct.
-fn remember(dict: &Bound<'_, PyDict>, place: usize) -> Result<()> {
-    let py = dict.py();
-    let keys = PyDict::new(py);
-    let mut names = Vec::with_capacity(dict.len());
-    for (key, _) in dict.iter() {
-        let string = key.cast_into::<PyString>().map_err(PyErr::from)?;
-        keys.set_item(&string, py.None())?;
-        names.push(Name { text: string.to_str()?.as_bytes().into(), string: string.unbind() });
+    /// Gives the dict the keys of a struct that had the same first name and as many fields, if there was one.
+    fn begin(&mut self, first: &[u8]) -> Result<()> {
+        let place = (hash(first) as usize).wrapping_add(self.count) % SHAPES;
+        self.place = Some(place);
+        let known = KNOWN.with_borrow(|known| known.get(place)?.clone());
+        self.shape = known.filter(|shape| shape.names.len() == self.count);
+        match &self.shape {
+            Some(shape) => Ok(self.dict.update(shape.keys.bind(self.dict.py()).as_mapping())?),
+            None => Ok(()),
+        }
     }
-    let shape = Rc::new(Shape { names, keys: keys.unbind() });
-    let old = KNOWN.with_borrow_mut(|known| known.get_mut(place).and_then(|known| known.replace(shape)));
-    drop(old);
-    Ok(())
+
+    /// Remembers the names, if they were not known before, once all values are set.
+    #[inline(never)]
+    pub(crate) fn end(self) -> Result<()> {
+        let (Some(place), None) = (self.place, self.shape) else { return Ok(()) };
+        let py = self.dict.py();
+        let keys = PyDict::new(py);
+        let mut names = Vec::with_capacity(self.count);
+        for (key, _) in self.dict.iter() {
+            let string = key.cast_into::<PyString>().map_err(PyErr::from)?;
+            keys.set_item(&string, py.None())?;
+            names.push(Name { text: string.to_str()?.as_bytes().into(), string: string.unbind() });
+        }
+        let shape = Rc::new(Shape { names, keys: keys.unbind() });
+        let old = KNOWN.with_borrow_mut(|known| known.get_mut(place).and_then(|known| known.replace(shape)));
+        drop(old);
+        Ok(())
+    }
 }

@@ -12,7 +12,7 @@ use crate::array;
 use crate::error::{Failure, Result};
 use crate::gil::{self, LONG_COPY};
 use crate::list::StructStoreList;
-use crate::names;
+use crate::names::Names;
 use crate::object::namespace_class;
 use crate::store::StructStore;
 use crate::stream;
@@ -121,27 +121,30 @@ pub(crate) fn detached<'py>(
     next(py, &mut value.read(), structs)
 }
 
-/// The next value of a snapshot. A store nests no deeper than recursion may go.
+/// What comes next in a snapshot: an object, or so many that are parts of one.
+enum Next<'py> {
+    Object(Bound<'py, PyAny>),
+    Items(usize),
+    Fields(usize),
+}
+
+/// The next value of a snapshot. Its calls nest as deep as the value, which is no deeper than a store lets it, on a stack that may be small:
+/// what they need besides is in functions of their own.
 fn next<'py>(
     py: Python<'py>,
     snapshot: &mut SnapshotReader<'_>,
     structs: Structs,
 ) -> Result<Bound<'py, PyAny>> {
-    Ok(match snapshot.event()? {
-        Event::Null => py.None().into_bound(py),
-        Event::Scalar(value) => return scalar(py, value),
-        Event::Str(text) => PyString::new(py, text).into_any(),
-        Event::Bytes(bytes) => gil::bytes(py, bytes)?.into_any(),
-        Event::Array(value) => array::copy(py, &value)?,
-        Event::Stream(value) => detached(py, &Snapshot::of(value.newest_value()), structs)?,
-        Event::List(count) => {
+    match begin(py, snapshot, structs)? {
+        Next::Object(object) => Ok(object),
+        Next::Items(count) => {
             let list = PyList::empty(py);
             for _ in 0..count {
                 list.append(next(py, snapshot, structs)?)?;
             }
-            list.into_any()
+            Ok(list.into_any())
         }
-        Event::Struct(count) => {
+        Next::Fields(count) => {
             let (object, dict) = match structs {
                 Structs::Namespaces => namespace(py)?,
                 Structs::Dicts => {
@@ -149,13 +152,33 @@ fn next<'py>(
                     (dict.clone().into_any(), dict)
                 }
             };
-            names::fill(&dict, count, snapshot, |snapshot| next(py, snapshot, structs))?;
-            object
+            let mut names = Names::new(&dict, count);
+            for _ in 0..count {
+                let name = names.next(snapshot)?;
+                dict.set_item(name, next(py, snapshot, structs)?)?;
+            }
+            names.end()?;
+            Ok(object)
         }
-    })
+    }
+}
+
+#[inline(never)]
+fn begin<'py>(py: Python<'py>, snapshot: &mut SnapshotReader<'_>, structs: Structs) -> Result<Next<'py>> {
+    Ok(Next::Object(match snapshot.event()? {
+        Event::Null => py.None().into_bound(py),
+        Event::Scalar(value) => scalar(py, value)?,
+        Event::Str(text) => PyString::new(py, text).into_any(),
+        Event::Bytes(bytes) => gil::bytes(py, bytes)?.into_any(),
+        Event::Array(value) => array::copy(py, &value)?,
+        Event::Stream(value) => detached(py, &Snapshot::of(value.newest_value()), structs)?,
+        Event::List(count) => return Ok(Next::Items(count)),
+        Event::Struct(count) => return Ok(Next::Fields(count)),
+    }))
 }
 
 /// A namespace, and the dict of its attributes.
+#[inline(never)]
 pub(crate) fn namespace(py: Python<'_>) -> Result<(Bound<'_, PyAny>, Bound<'_, PyDict>)> {
     let namespace = namespace_class(py)?.call0()?;
     let attributes = namespace.getattr(intern!(py, "__dict__"))?.cast_into::<PyDict>()?;

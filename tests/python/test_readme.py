@@ -75,7 +75,8 @@ def documented() -> Iterator[tuple[str, Any]]:
             for member, value in sorted(vars(found).items()):
                 # What a dataclass's fields are its own docstring says.
                 if not member.startswith("_") and member not in getattr(found, "__dataclass_fields__", ()):
-                    yield f"{name}.{member}", value
+                    # What a static method says, as opposed to what `staticmethod` does.
+                    yield f"{name}.{member}", value.__func__ if isinstance(value, staticmethod) else value
 
 
 @pytest.mark.parametrize(("where", "what"), list(documented()), ids=lambda value: value if isinstance(value, str) else "")
