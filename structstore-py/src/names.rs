@@ -1,4 +1,5 @@
-//! Names of fields as Python strings, and dicts with the names of whole structs: programs copy few kinds of structs, again and again.
+//! Names of fields as Python strings, and dicts that have the names of a whole struct as keys. Both are cached, because programs copy the
+//! same kinds of structs again and again.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -11,7 +12,7 @@ use crate::error::Result;
 
 /// How many strings a thread remembers: sets of two.
 const SETS: usize = 512;
-/// How many kinds of structs a thread remembers, and how many fields they may have.
+/// How many shapes of structs a thread remembers, and how many fields such a struct may have.
 const SHAPES: usize = 128;
 const FIELDS: std::ops::RangeInclusive<usize> = 4..=512;
 
@@ -21,8 +22,8 @@ struct Name {
     string: Py<PyString>,
 }
 
-/// The names of a struct, in order, and a dict with them as keys and None as values. It is filled by nobody: a copy of it costs a fraction
-/// of what inserting the keys does.
+/// The names of a struct's fields, in order, and a dict that has them as keys, with None as each value. Nobody changes that dict. Copying it
+/// takes a fraction of the time that inserting the keys takes.
 struct Shape {
     names: Vec<Name>,
     keys: Py<PyDict>,
@@ -31,7 +32,7 @@ struct Shape {
 thread_local! {
     /// The strings that were made last, each in the set that the hash of its text chooses, the newer one first.
     static NAMES: RefCell<Box<[[Option<Name>; 2]]>> = RefCell::new((0..SETS).map(|_| [None, None]).collect());
-    /// The last kind of struct that was copied, of those whose first name and count of fields choose the place.
+    /// The shapes that were met last. The first name and the number of fields choose the place.
     static KNOWN: RefCell<Box<[Option<Rc<Shape>>]>> = RefCell::new((0..SHAPES).map(|_| None).collect());
 }
 
@@ -53,24 +54,24 @@ fn string<'py>(py: Python<'py>, snapshot: &SnapshotReader<'_>, name: &[u8]) -> R
     })
 }
 
-/// The names of a struct's fields, one by one, as keys of a dict.
+/// Reads the names of a struct's fields, one by one, as keys of a dict.
 pub(crate) struct Names<'a, 'py> {
     dict: &'a Bound<'py, PyDict>,
     count: usize,
     at: usize,
-    /// Where it is remembered, if it has a place.
+    /// The place for its shape, if it has one.
     place: Option<usize>,
-    /// The struct that it has been like so far, whose keys the dict has.
+    /// The shape that it has matched so far, whose keys the dict has already.
     shape: Option<Rc<Shape>>,
 }
 
 impl<'a, 'py> Names<'a, 'py> {
-    /// Those of the fields that come next in a snapshot, for an empty dict.
+    /// `dict` is empty, and the names of `count` fields come next in the snapshot.
     pub(crate) fn new(dict: &'a Bound<'py, PyDict>, count: usize) -> Names<'a, 'py> {
         Names { dict, count, at: 0, place: None, shape: None }
     }
 
-    /// The next one. Its value is set before the next call.
+    /// Reads the next name. The caller sets its value before the next call.
     #[inline(never)]
     pub(crate) fn next(&mut self, snapshot: &mut SnapshotReader<'_>) -> Result<Bound<'py, PyString>> {
         let py = self.dict.py();
@@ -82,7 +83,7 @@ impl<'a, 'py> Names<'a, 'py> {
         let name = match known.filter(|known| *known.text == *text) {
             Some(known) => known.string.bind(py).clone(),
             None => {
-                // It is another struct, from here on.
+                // It does not match from here on.
                 for other in self.shape.take().iter().flat_map(|shape| shape.names.iter().skip(self.at)) {
                     self.dict.del_item(&other.string)?;
                 }
@@ -93,7 +94,7 @@ impl<'a, 'py> Names<'a, 'py> {
         Ok(name)
     }
 
-    /// Gives the dict the keys of a struct that had the same first name and as many fields, if there was one.
+    /// Adds the keys of the shape that has the same first name and number of fields, if one is known.
     fn begin(&mut self, first: &[u8]) -> Result<()> {
         let place = (hash(first) as usize).wrapping_add(self.count) % SHAPES;
         self.place = Some(place);
@@ -105,7 +106,7 @@ impl<'a, 'py> Names<'a, 'py> {
         }
     }
 
-    /// Remembers the names, if they were not known before, once all values are set.
+    /// Remembers the shape, if it is new. The caller has set all values.
     #[inline(never)]
     pub(crate) fn end(self) -> Result<()> {
         let (Some(place), None) = (self.place, self.shape) else { return Ok(()) };

@@ -121,15 +121,15 @@ pub(crate) fn detached<'py>(
     next(py, &mut value.read(), structs)
 }
 
-/// What comes next in a snapshot: an object, or so many that are parts of one.
+/// The next value of a snapshot, or the number of items or fields of a list or struct that begins there.
 enum Next<'py> {
     Object(Bound<'py, PyAny>),
     Items(usize),
     Fields(usize),
 }
 
-/// The next value of a snapshot. Its calls nest as deep as the value, which is no deeper than a store lets it, on a stack that may be small:
-/// what they need besides is in functions of their own.
+/// Reads the next value of a snapshot. It calls itself once for each level of the value, up to the depth that a store allows, and threads may
+/// have small stacks. All that is not needed across those calls is therefore in functions that are not inlined.
 fn next<'py>(
     py: Python<'py>,
     snapshot: &mut SnapshotReader<'_>,

@@ -309,7 +309,7 @@ def limit() -> None:
     signal.alarm(STUCK)
     signal.signal(signal.SIGXCPU, signal.SIG_DFL)
     resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, resource.getrlimit(resource.RLIMIT_CPU)[1]))
-    # Beyond what the tests before this one have left: an allocator may have nothing free within that, as musl's.
+    # Added to what earlier tests have left allocated, of which the allocator may have nothing free.
     (inherited,) = (int(line.split()[1]) << 10 for line in open("/proc/self/status") if line.startswith("VmData:"))
     resource.setrlimit(resource.RLIMIT_DATA, (inherited + MEMORY, inherited + MEMORY))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))

@@ -12,9 +12,9 @@ from structstore import StructStore, StructStoreList
 
 PAGE = 4096
 TIMES = 1_000_000
-# Less than the smallest of objects, as many times.
+# In bytes per repetition: less than the smallest object.
 GROWTH = 6
-# What leaks grows every time. What the allocator and other threads of the process take, they take once.
+# A leak grows in each round. The allocator and other threads take memory only once.
 ROUNDS = 4
 
 

@@ -258,17 +258,17 @@ pub trait Field: Sized + 'static {
     #[doc(hidden)]
     fn load(place: &Self::Place, lender: Lender<'_>) -> Result<Self>;
 
-    /// Copies the field out to where it stays: a large one is not handed from one result to another. If it fails, nothing there has
-    /// to be dropped.
+    /// Copies the field to `to`. Unlike [`Field::load`], this does not move a large value through a `Result`. After an error, `to` is
+    /// uninitialised, and nothing in it has to be dropped.
     ///
     /// # Safety
     ///
-    /// Memory for one value, aligned; only if this succeeds, there is one.
+    /// `to` must be aligned and valid for writing one value. It may be read only after this has succeeded.
     #[doc(hidden)]
     #[inline]
     unsafe fn load_to(place: &Self::Place, lender: Lender<'_>, to: *mut Self) -> Result<()> {
         let loaded = Self::load(place, lender)?;
-        // SAFETY: the caller's.
+        // SAFETY: the caller's promise.
         unsafe { to.write(loaded) };
         Ok(())
     }

@@ -345,7 +345,7 @@ impl<'p> Parts<'p> {
         let (name, after) = if self.rest.starts_with('"') {
             unescape(self.rest).ok_or("a closing quote, and no escapes but those of JSON")?
         } else {
-            // Byte by byte: none of them is a part of another character.
+            // Byte by byte: in UTF-8, an ASCII byte is never a part of another character.
             let is_end = |byte| matches!(byte, b'.' | b'[' | b']' | b'"');
             let end = self.rest.bytes().position(is_end).unwrap_or(self.rest.len());
             let (name, after) = self.rest.split_at_checked(end).unwrap_or((self.rest, ""));

@@ -506,7 +506,7 @@ impl<'s, H: Hold> ListRef<'s, H> {
         ListRef { slots: Cell::new(&[]), locked }
     }
 
-    /// The slots, as far as they are cached.
+    /// The cached slots: none before the first read, and after a change.
     #[inline(always)]
     fn cached(&self) -> &[Slot] {
         // SAFETY: checked when they were taken, in a mapping that the guard keeps. The list is held, and what changes it through the

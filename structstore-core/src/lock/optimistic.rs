@@ -127,7 +127,7 @@ pub(crate) fn optimistic<'a, S: Space, T>(
     }
 }
 
-/// For how many nodes there is room from the beginning.
+/// How many words a [`Moment`] has room for before it allocates again.
 const FEW: usize = 32;
 
 /// The lock words of many nodes, for reading all of them as of one moment.

@@ -1237,7 +1237,7 @@ struct Size {
     pixels: [u16; 2],
 }
 
-/// Such structs, which nothing has to be dropped of, are loaded field by field to where they stay.
+/// A struct without anything to drop is loaded field by field, in place.
 #[test]
 fn plain_data_is_loaded_whole_or_not_at_all() -> Result<()> {
     on_both(|store| {

@@ -10,8 +10,7 @@ use crate::contest::Contest;
 use crate::peer::unique;
 use crate::report::Report;
 
-/// What the kernel and the processor take for as many files of 64 KiB that are made, mapped and touched as a store is, and for a look at one
-/// word of each in turn.
+/// Prints the lower bounds: creating, mapping and touching files of the size of a new store, and reading one word of each in turn.
 fn print_bounds() {
     for count in [1, 10, 100, 1_000] {
         let start = Instant::now();
@@ -32,7 +31,7 @@ fn print_bounds() {
     }
 }
 
-/// A file as that of a store, with a mapping that reserves addresses.
+/// A file like that of a new store, with a mapping that reserves as many addresses.
 struct File {
     start: *const u64,
     reserved: usize,

@@ -420,11 +420,11 @@ impl<T: Field> Binding<T> {
         }
         let mut loaded = MaybeUninit::uninit();
         let done = self.lock(Mode::Shared, &Wait::FOREVER).and_then(|_held| {
-            // SAFETY: memory of this type.
+            // SAFETY: it points to memory for a value of this type.
             unsafe { T::load_to(&self.place, self.lender(), loaded.as_mut_ptr()) }
         });
         match done {
-            // SAFETY: it was loaded.
+            // SAFETY: `load_to` has succeeded.
             Ok(()) => Ok(unsafe { loaded.assume_init() }),
             Err(error) => self.load_otherwise(error),
         }
